@@ -43,6 +43,9 @@ COMPILED_MODULES = (
     "pcapdiag.flow.table",
     "pcapdiag.flow.tracker",
     "pcapdiag.flow.turns",
+    "pcapdiag.protocols.http.field_scan",
+    "pcapdiag.protocols.http.skim",
+    "pcapdiag.protocols.http.skimmed_stream",
 )
 """The same modules as ``ext-modules`` in pyproject.toml; a test holds the two together."""
 

@@ -25,7 +25,8 @@ from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.conclusion import joint_report, report_of
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
-from pcapdiag.model.report import Line, LineCapture, Report
+from pcapdiag.model.report import Report
+from pcapdiag.model.report_line import Line, LineCapture
 from pcapdiag.model.units import format_seconds
 
 if TYPE_CHECKING:

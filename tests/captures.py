@@ -15,6 +15,14 @@ def name_of(path: Path) -> str:
     return path.relative_to(FIXTURES).as_posix()
 
 
+def stored(pattern: str) -> list[str]:
+    """Stored captures as they are named below ``pcaps``; there must be some."""
+    pcaps = FIXTURES / "pcaps"
+    found = sorted(str(path.relative_to(pcaps)) for path in pcaps.glob(pattern))
+    assert found, pattern
+    return found
+
+
 def damaged(data: bytes, chance: random.Random) -> bytes:
     """Cut, flip, blow up, repeat or take out bytes at random places; headers more often."""
     broken = bytearray(data)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pcapdiag import pipeline
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.conclusion import joint_report, report_of
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.report import Connection, LogLine, Report
 
@@ -39,7 +40,7 @@ def end_text(pattern: EndPattern) -> str:
     address = str(network.network_address) if whole else str(network)
     if pattern.port is None:
         return address
-    return f"[{address}]:{pattern.port}" if network.version == 6 else f"{address}:{pattern.port}"
+    return join_port(address, pattern.port)
 
 
 class _Named(Sequence[Connection]):

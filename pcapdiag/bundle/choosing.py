@@ -6,9 +6,9 @@ from collections import Counter
 
 import msgspec
 
-from pcapdiag.bundle.parts import Place, begin_of, label_of, stream_of
+from pcapdiag.bundle.parts import Place, begin_of, stream_of
 from pcapdiag.correlate.selection import Selection
-from pcapdiag.model.report import Connection, Report
+from pcapdiag.model.report import Connection, Report, label_of
 
 MAX_CONNECTIONS = 10_000
 """Failed connections that a bundle is about."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from pcapdiag.bundle.choosing import Chosen, first_label
-from pcapdiag.bundle.parts import Frames, begin_of, label_of
-from pcapdiag.model.report import Connection, Finding, PointLabel, Report
+from pcapdiag.bundle.parts import Frames, begin_of
+from pcapdiag.model.report import Connection, Finding, PointLabel, Report, label_of
 
 TOLERANCE = 0.05
 """How far a confidence may move."""

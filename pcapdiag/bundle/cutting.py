@@ -15,7 +15,7 @@ from pcapdiag.bundle.wanted import End, Pair, Sieve, Wanted, pair
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.capture.batch import Interface, drops
 from pcapdiag.capture.facts import FileFacts
-from pcapdiag.capture.pcapng import MICROSECONDS
+from pcapdiag.capture.pcapng import MICROSECONDS, NANOSECONDS
 from pcapdiag.capture.writing import blocks
 from pcapdiag.decode import headers
 from pcapdiag.decode.headers import Packet
@@ -24,8 +24,6 @@ from pcapdiag.model.options import Progress
 from pcapdiag.model.packet import FIN, RST, SYN
 
 ORDER = "<"
-NANOSECONDS = 9
-"""if_tsresol where the original is not in microseconds."""
 MAX_BYTES = 1024**3
 """Of packets in one bundle."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pcapdiag.bundle.manifest import ClockOffset, OriginalFile
 from pcapdiag.capture.facts import FileFacts
 from pcapdiag.model.report import Report
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import format_known
 
 if TYPE_CHECKING:
     from pcapdiag.bundle.request import Request
@@ -61,8 +61,8 @@ def originals(files: Sequence[FileFacts], label: str, *, hide: bool) -> list[Ori
             format=file.format,
             compression=file.compression,
             packets=file.packets,
-            first_time=format_seconds(file.first_time) if file.first_time is not None else None,
-            last_time=format_seconds(file.last_time) if file.last_time is not None else None,
+            first_time=format_known(file.first_time),
+            last_time=format_known(file.last_time),
             complete=file.complete,
         )
         for number, file in enumerate(files, 1)

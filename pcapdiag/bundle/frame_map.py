@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
 
 import msgspec
 
@@ -38,10 +37,6 @@ class FrameMap(msgspec.Struct):
         place = bisect_left(self.original, original)
         known = place < len(self.original) and self.original[place] == original
         return place + 1 if known else 0
-
-    def originals_of(self, frames: Iterable[int]) -> list[int]:
-        """Return the original numbers of frames of the bundle."""
-        return [self.original_of(frame) for frame in frames]
 
     def table(self) -> str:
         """Return the map as CSV: numbers only."""

@@ -16,11 +16,11 @@ from pcapdiag.logs.files import files_of
 from pcapdiag.logs.lines import LogLines
 from pcapdiag.model.logs import LogEntry, LogSource
 from pcapdiag.model.report import CaptureSummary, Connection, Report
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import SECOND, parse_seconds
 
 MAX_LINES = 2_000
 """Lines of one log that are kept."""
-SLACK = NANOSECONDS
+SLACK = SECOND
 """A line so close to the capture's ends is within them."""
 FOLDER = "logs"
 
@@ -73,7 +73,7 @@ def extract(original: Original, frames: Frames) -> list[LogExtract]:
     entries = list(original.logged.failed_entries())
     for number, (source, failed) in enumerate(entries, 1):
         offset = report.logs.files[number - 1].clock_offset or 0.0
-        for entry in _within(failed, report.capture, round(offset * NANOSECONDS)):
+        for entry in _within(failed, report.capture, round(offset * SECOND)):
             if entry.line not in others.get(entry.file, ()):
                 wanted.setdefault(entry.file, set()).add(entry.line)
         lines = list(_lines(source, wanted))

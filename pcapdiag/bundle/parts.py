@@ -10,7 +10,7 @@ from pcapdiag.bundle.archive import is_safe_name
 from pcapdiag.bundle.frame_map import FrameMap
 from pcapdiag.bundle.wanted import Wanted
 from pcapdiag.incident.analysis import Analysis
-from pcapdiag.model.report import Connection, PointLabel
+from pcapdiag.model.report import Connection, PointLabel, label_of
 
 CAPTURE = "capture.pcapng"
 """The capture's name in a bundle of one point."""
@@ -59,11 +59,6 @@ class Frames(msgspec.Struct):
     def has(self, place: Place) -> bool:
         """Return whether a frame of the originals is in the bundle."""
         return bool(self.maps[place[0]].here(place[1]))
-
-
-def label_of(point: PointLabel, first: str) -> str:
-    """Return whose numbers they are: the first point's where nothing is said."""
-    return point if isinstance(point, str) else first
 
 
 def begin_of(connection: Connection, first: str) -> Place:

@@ -10,8 +10,8 @@ import msgspec
 
 from pcapdiag.bundle.manifest import Manifest
 from pcapdiag.bundle.vendors.vendor import Vendor
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Finding, Group, Report
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, between, duration
 from pcapdiag.report.markup import code, fence, prose, table
@@ -61,7 +61,7 @@ def _headline(report: Report) -> str:
     if report.groups:
         group = report.groups[0]
         to = f" to {group.responder}" if group.responder else ""
-        return f"{words.count(report.summary.failed, 'failed connection')}: {group.title}{to}"
+        return f"{counted(report.summary.failed, 'failed connection')}: {group.title}{to}"
     if report.findings:
         return report.findings[0].title
     return outcome(report, filtered=False)
@@ -76,7 +76,7 @@ def _what_failed(told: Told) -> Iterator[str]:
     for number, group in enumerate(report.groups[:MAX_GROUPS]):
         yield from _group(group, sample_of.get(number), clock)
     if len(report.groups) > MAX_GROUPS:
-        yield f"- and {words.count(len(report.groups) - MAX_GROUPS, 'more kind')} of failure"
+        yield f"- and {counted(len(report.groups) - MAX_GROUPS, 'more kind')} of failure"
     for finding in report.findings[:MAX_GROUPS]:
         if finding.severity != "info":
             yield _finding(finding)
@@ -86,7 +86,7 @@ def _what_failed(told: Told) -> Iterator[str]:
 def _group(group: Group, sample: Connection | None, clock: Clock) -> Iterator[str]:
     to = f" to {code(group.responder)}" if group.responder else ""
     when = f", {prose(clock.span(group.first, group.last))}" if group.first else ""
-    many = words.count(group.connections, "connection")
+    many = counted(group.connections, "connection")
     yield f"- **{many}**{to}{when}: {prose(group.title)} ({code(group.code)})"
     if sample is None:
         return
@@ -148,8 +148,8 @@ def _flows(told: Told) -> Iterator[str]:
         rows.append(
             (
                 prose(clock.absolute(time)),
-                code(join_port(sample.initiator.ip, sample.initiator.port)),
-                code(join_port(sample.responder.ip, sample.responder.port)),
+                code(sample.initiator.host_port),
+                code(sample.responder.host_port),
                 f"{sample.stream}",
                 code(sample.verdict.code),
             )
@@ -171,7 +171,7 @@ def _questions(told: Told) -> Iterator[str]:
 
 def _question(sample: Connection) -> str:
     who = sample.verdict.attribution
-    at = code(join_port(sample.responder.ip, sample.responder.port))
+    at = code(sample.responder.host_port)
     if who.side == "path":
         near, far = code(sample.initiator.ip), code(sample.responder.ip)
         return f"Which device between {near} and {far} did it, by which rule or limit?"
@@ -232,18 +232,18 @@ def _proof(told: Told) -> Iterator[str]:
     proof, cut = told.manifest.proof, told.manifest.capture
     yield "## How far it can be trusted"
     yield ""
-    of = f"{cut.packets:,} of {words.count(cut.packets_of_originals, 'packet')}"
+    of = f"{cut.packets:,} of {counted(cut.packets_of_originals, 'packet')}"
     about = "chosen" if cut.filtered else "that failed"
     yield f"- The capture has {of}: {_WIDTH[cut.width].format(about=about)}."
     if cut.not_chosen:
-        yield f"- Not among those chosen: {words.count(cut.not_chosen, 'connection')} in it."
+        yield f"- Not among those chosen: {counted(cut.not_chosen, 'connection')} in it."
     if cut.not_in_it:
-        yield f"- {words.count(cut.not_in_it, 'more failed connection')} of the same kinds are not"
+        yield f"- {counted(cut.not_in_it, 'more failed connection')} of the same kinds are not"
         yield "  in it."
-    yield f"- {words.count(proof.connections, 'connection')} compared with the analysis of the"
+    yield f"- {counted(proof.connections, 'connection')} compared with the analysis of the"
     yield f"  original: the same {', '.join(proof.compared)}; confidences within {proof.tolerance}."
     if proof.scanned:
-        many = words.count(proof.scanned, "file")
+        many = counted(proof.scanned, "file")
         yield f"- {many} searched for what was renamed: nothing was found."
     if proof.findings_not_shown:
         codes = ", ".join(code(one) for one in proof.findings_not_shown)
@@ -274,5 +274,5 @@ def _keys(told: Told) -> Iterator[str]:
         yield f"  without {code(mark.without_keys)}"
     if len(use.connections) > MAX_MARKS:
         more = len(use.connections) - MAX_MARKS
-        yield f"- and {words.count(more, 'more connection')}: see `manifest.json`"
+        yield f"- and {counted(more, 'more connection')}: see `manifest.json`"
     yield ""

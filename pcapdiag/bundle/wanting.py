@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pcapdiag.bundle.choosing import Chosen, first_label
-from pcapdiag.bundle.parts import Part, Place, begin_of, by_label, label_of, stream_of
+from pcapdiag.bundle.parts import Part, Place, begin_of, by_label, stream_of
 from pcapdiag.bundle.wanted import Host, Wanted, Width, end, host, pair
-from pcapdiag.model.options import split_port
-from pcapdiag.model.report import Connection, Finding, Report, Verdict
+from pcapdiag.model.ends import parse_end
+from pcapdiag.model.report import Connection, Finding, Report, Verdict, label_of
 
 MAX_FINDING_FRAMES = 1_000
 """Frames of one finding."""
@@ -71,8 +71,8 @@ def _widen(wanted: Wanted, width: Width, ends: _Ends) -> None:
 def _widen_for(wanted: Wanted, width: Width, finding: Finding) -> None:
     hosts = set(_hosts(finding.addresses))
     wanted.near |= hosts
-    address, port = split_port(finding.endpoint) if finding.endpoint else ("", None)
-    if width == "hosts" or port is None:
+    address, port = parse_end(finding.endpoint) if finding.endpoint else ("", 0)
+    if width == "hosts" or not port:
         wanted.hosts |= hosts
     else:
         wanted.endpoints.add(end(address, port))
@@ -114,12 +114,7 @@ def _at_points(
     yield known[own].wanted, ((initiator.ip, initiator.port), (responder.ip, responder.port))
     for seen in connection.seen_at:
         if seen.point in known and seen.point != own:
-            yield known[seen.point].wanted, (_end(seen.initiator), _end(seen.responder))
-
-
-def _end(text: str) -> tuple[str, int]:
-    address, port = split_port(text)
-    return address, port or 0
+            yield known[seen.point].wanted, (parse_end(seen.initiator), parse_end(seen.responder))
 
 
 def _add_connection(parts: Sequence[Part], connection: Connection, first: str) -> None:

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 
 from pcapdiag.capture.batch import Batch, Interface
 from pcapdiag.capture.window import DISORDER_NS, Window
+from pcapdiag.model.units import SECOND
 
-LAG_NS = 1_000_000_000
+LAG_NS = SECOND
 """How long packets of other interfaces are waited for: libpcap hands a buffer over after at most 1
 s (tcpdump), 0.25 s (dumpcap)."""
 WINDOW_BYTES = 8 * 1024 * 1024

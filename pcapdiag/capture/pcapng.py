@@ -10,6 +10,7 @@ from pcapdiag.capture.batch import MAX_TIME, Interface
 from pcapdiag.capture.facts import MAX_INTERFACES, MAX_NAME, FileFacts, Metadata
 from pcapdiag.capture.walk import MAX_BLOCK, Walker
 from pcapdiag.errors import DamagedCaptureError
+from pcapdiag.model.units import SECOND
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
@@ -32,10 +33,10 @@ IF_NAME, IF_TSRESOL, IF_TSOFFSET = 2, 9, 14
 ISB_IFRECV, ISB_IFDROP, ISB_OSDROP = 4, 5, 7
 NRB_END, NRB_IPV4, NRB_IPV6 = 0, 1, 2
 
-MICROSECONDS = 6
-"""if_tsresol of an interface that does not say it."""
+MICROSECONDS, NANOSECONDS = 6, 9
+"""Values of if_tsresol; the first is that of an interface that does not say it."""
 NOT_COUNTED = 0xFFFFFFFFFFFFFFFF
-MAX_OFFSET_SECONDS = MAX_TIME // 1_000_000_000
+MAX_OFFSET_SECONDS = MAX_TIME // SECOND
 
 
 class BlockReader:
@@ -117,7 +118,7 @@ class BlockReader:
                 resolution = value[0]
             elif code == IF_TSOFFSET and len(value) >= 8:
                 (offset,) = struct.unpack_from(self._order + "q", value)
-        offset = max(-MAX_OFFSET_SECONDS, min(offset, MAX_OFFSET_SECONDS)) * 1_000_000_000
+        offset = max(-MAX_OFFSET_SECONDS, min(offset, MAX_OFFSET_SECONDS)) * SECOND
         number = len(self._metadata.interfaces)
         if not self._walker.add_interface(number, resolution, offset, snaplen):
             raise self._damage(at, f"an interface with the time resolution 0x{resolution:02x}")

@@ -97,7 +97,7 @@ class RawInput:
 
         That needs a second processor, and an end that stays where it is.
         """
-        if self.size is None or self._follow or _processors() < 2:
+        if self.size is None or self._follow or processors() < 2:
             return False
         return self.size - self.taken >= WORTH_READING_AHEAD
 
@@ -172,7 +172,8 @@ class RawInput:
         return 0 if self._stop.is_set() else None
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

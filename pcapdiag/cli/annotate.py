@@ -19,6 +19,7 @@ from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import status_of
 from pcapdiag.cli.targets import check_targets
 from pcapdiag.errors import UsageError
+from pcapdiag.model.units import counted
 
 if TYPE_CHECKING:
     from pcapdiag.capture.writing.section import Copied
@@ -131,14 +132,13 @@ def _write(
 
 def _told(report: Report, copied: Copied, output: str) -> str:
     """Return one line: what was written, and how to see it."""
-    from pcapdiag.report import words
     from pcapdiag.report.escape import shown
 
     failed, connections = report.summary.failed, report.summary.connections
-    text = f"{shown(output)}: {words.count(copied.frames, 'frame')}, {copied.commented:,} with "
-    text += f"comments; {failed:,} of {words.count(connections, 'connection')} failed"
+    text = f"{shown(output)}: {counted(copied.frames, 'frame')}, {copied.commented:,} with "
+    text += f"comments; {failed:,} of {counted(connections, 'connection')} failed"
     if copied.secrets_dropped:
-        text += f"; {words.count(copied.secrets_dropped, 'block')} of TLS secrets left out"
+        text += f"; {counted(copied.secrets_dropped, 'block')} of TLS secrets left out"
     return text
 
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.escape import shown
 from pcapdiag.report.overview import samples
@@ -31,28 +31,28 @@ def told(made: Made, output: str) -> Iterator[str]:
     cut, proof = manifest.capture, manifest.proof
     failed, connections = report.summary.failed, report.summary.connections
     yield (
-        f"PUT IN  {failed:,} of {words.count(connections, 'connection')} failed; "
-        f"{cut.packets:,} of {words.count(cut.packets_of_originals, 'packet')}{_WIDTH[cut.width]}"
+        f"PUT IN  {failed:,} of {counted(connections, 'connection')} failed; "
+        f"{cut.packets:,} of {counted(cut.packets_of_originals, 'packet')}{_WIDTH[cut.width]}"
     )
     if cut.not_chosen:
-        more = words.count(cut.not_chosen, "connection")
+        more = counted(cut.not_chosen, "connection")
         yield f"        {more} not chosen: other legs, causes, and what the evidence rests on"
     if cut.not_in_it:
-        more = words.count(cut.not_in_it, "more failed connection")
+        more = counted(cut.not_in_it, "more failed connection")
         yield f"        {more} of the same kinds not"
     yield (
-        f"PROVEN  {words.count(proof.connections, 'connection')} compared: the same code, side, "
+        f"PROVEN  {counted(proof.connections, 'connection')} compared: the same code, side, "
         "party, ending, frames and causes"
     )
     if proof.scanned:
-        yield f"        {words.count(proof.scanned, 'file')} searched: nothing of the original left"
+        yield f"        {counted(proof.scanned, 'file')} searched: nothing of the original left"
     marks = manifest.key_log.connections
     if marks:
-        yield f"KEYS    {words.count(len(marks), 'connection')} judged without their TLS secrets"
+        yield f"KEYS    {counted(len(marks), 'connection')} judged without their TLS secrets"
     if manifest.sanitised:
         yield from _flows(made)
     size = words.size(os.path.getsize(output))
-    yield f"WROTE   {shown(output)}, {size}, {words.count(len(manifest.members) + 1, 'file')}"
+    yield f"WROTE   {shown(output)}, {size}, {counted(len(manifest.members) + 1, 'file')}"
 
 
 def _flows(made: Made) -> Iterator[str]:
@@ -71,4 +71,4 @@ def _flows(made: Made) -> Iterator[str]:
 
 def _ends(connection: Connection) -> str:
     one, other = connection.initiator, connection.responder
-    return f"{join_port(one.ip, one.port)} -> {join_port(other.ip, other.port)}"
+    return f"{one.host_port} -> {other.host_port}"

@@ -50,9 +50,10 @@ def open_engine(
     if kind == "local":
         if scheduler is not None:
             raise UsageError("--scheduler is for --engine dask")
-        from pcapdiag.fleet.local import LocalEngine, usable_cores
+        from pcapdiag.capture.source import processors
+        from pcapdiag.fleet.local import LocalEngine
 
-        workers = jobs or usable_cores()
+        workers = jobs or processors()
         return LocalEngine(min(workers, captures or workers), limits, retry)
     if scheduler is None or "://" not in scheduler:
         raise UsageError("--engine dask needs a scheduler", "--scheduler tcp://HOST:8786")

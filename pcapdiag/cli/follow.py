@@ -11,7 +11,8 @@ from pcapdiag.cli.output import Writer, open_output
 from pcapdiag.cli.printing import tell_input, write_html
 from pcapdiag.cli.status import status_of
 from pcapdiag.model.options import AnalyzeOptions
-from pcapdiag.model.report import Connection, Line, Report
+from pcapdiag.model.report import Connection, Report
+from pcapdiag.model.report_line import Line
 from pcapdiag.report.clock import Clock, TimeMode
 from pcapdiag.report.conditions import Condition
 from pcapdiag.report.json import render_line

@@ -208,7 +208,7 @@ def probe(
 
 def _options(target: str, chosen: Chosen) -> ProbeOptions:
     """Return what is asked; raises click.UsageError for what makes no sense."""
-    from pcapdiag.model.options import split_port
+    from pcapdiag.model.ends import split_port
     from pcapdiag.model.probe import ProbeOptions
 
     if "://" in target:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import MS, SECOND, parse_seconds
 
 if TYPE_CHECKING:
     from pcapdiag.model.logs import LogSource
@@ -27,7 +27,7 @@ _SIZE = r"(\d{1,12}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?"
 _END_FORMS = "wanted is an address, a network as 10.0.0.0/24, or address:port ([IPv6]:port)"
 _NETWORK_FORMS = "wanted is a network as 203.0.113.0/24 or 2001:db8::/32, or an address"
 _TIME_FORMS = "write 2026-11-22T12:00:01Z (with a zone), 1795348801.5, or +90s from the start"
-_UNIT_NS = {"ms": 1_000_000, "s": NANOSECONDS, "m": 60 * NANOSECONDS, "h": 3600 * NANOSECONDS}
+_UNIT_NS = {"ms": MS, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 LOOPBACK = "127.0.0.1"
 MAX_PORT = 65_535
 
@@ -50,7 +50,7 @@ def ends(
 
 def ports(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
     """Return the ports that an option named."""
-    from pcapdiag.model.options import parse_port
+    from pcapdiag.model.ends import parse_port
 
     return tuple(_read(parse_port, "a port is 1 to 65535", value, ctx, param) for value in values)
 
@@ -179,4 +179,4 @@ def parse_time(text: str) -> TimeBound:
         raise ValueError(f"not a time: {text}")
     whole, fraction, zone = match.groups()
     second = datetime.fromisoformat(whole.upper() + zone.upper())
-    return TimeBound(int(second.timestamp()) * NANOSECONDS + int((fraction or "0").ljust(9, "0")))
+    return TimeBound(int(second.timestamp()) * SECOND + int((fraction or "0").ljust(9, "0")))

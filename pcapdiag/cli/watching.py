@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pcapdiag.cli.output import open_output
 from pcapdiag.cli.say import warn
 from pcapdiag.errors import OutputError
+from pcapdiag.model.units import counted
 from pcapdiag.report.json import render_line
-from pcapdiag.report.words import count
 
 if TYPE_CHECKING:
     from pcapdiag.fleet.isolation import Reply
@@ -170,5 +170,5 @@ def _text(told: Told) -> str:
     if result.status != "examined":
         return f"{name}: {result.status}: {result.reason}\n"
     failures = ", ".join(f"{n:,} {code}" for code, n in result.failures.items())
-    connections = count(result.connections, "connection")
+    connections = counted(result.connections, "connection")
     return f"{name}: {connections}, {result.failed:,} failed{failures and ': ' + failures}\n"

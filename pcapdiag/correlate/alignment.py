@@ -15,20 +15,30 @@ from statistics import median_low
 
 import msgspec
 
-from pcapdiag.model.packet import ACK, FIN, KEEP_ALIVE, RST, SYN, PacketFact, seq_distance
+from pcapdiag.model.packet import (
+    ACK,
+    FIN,
+    KEEP_ALIVE,
+    MASK32,
+    RST,
+    SYN,
+    PacketFact,
+    seq_add,
+    seq_distance,
+)
+from pcapdiag.model.units import MS, SECOND
 
 Key = tuple[object, ...]
-MASK32 = 0xFFFFFFFF
 KEPT_SHARE = 0.9
 """Share of surely identical packets that must agree before IP IDs or timestamps identify."""
 KEPT_FROM = 3
 """Packets from which on that share means something."""
-UNLIKELY = 2_000_000_000
+UNLIKELY = 2 * SECOND
 """Two packets whose times differ this much (ns) more than usual are two packets."""
-ANOTHER_ID = 20_000_000
+ANOTHER_ID = 20 * MS
 """Of several alike one with the same IP ID is preferred, though it is off by this much (ns) more:
 clocks that few packets align are not better known."""
-CLOSE = 100_000_000
+CLOSE = 100 * MS
 """Transmissions in equal number that all differ by less than this (ns) are the same ones."""
 MAX_TABLE = 250_000
 """Pairs of transmissions of one segment that are compared; with more their order decides."""
@@ -321,7 +331,7 @@ def _payload_row(
     from_initiator: bool, seen: tuple[Seen | None, ...], start: int, end: int, number: int
 ) -> Row:
     one = next(s for s in seen if s is not None)
-    seq = (one.seq + start - one.start) & MASK32
+    seq = seq_add(one.seq, start - one.start)
     return Row(from_initiator, seen, seq, end - start, number, True)
 
 

@@ -23,7 +23,6 @@ from pcapdiag.correlate.legs import (
     AT_ONCE,
     GAVE_UP,
     MAX_COMPARED,
-    MS,
     SAME_MOMENT,
     Legs,
     asked,
@@ -34,6 +33,7 @@ from pcapdiag.correlate.legs import (
     may_cause,
 )
 from pcapdiag.correlate.queued import failed_with, timed_out
+from pcapdiag.model.units import MS
 
 BETWEEN_TRIES = 300 * MS
 """Envoy waits up to 250 ms before a retry (its base interval of 25 ms, ten times)."""

@@ -13,17 +13,17 @@ from statistics import median_low
 
 from pcapdiag.correlate.alignment import Row, Seen
 from pcapdiag.flow.endings import LINGER
-from pcapdiag.model.packet import ACKED_UNSEEN, FIN, RST, SYN, seq_distance
+from pcapdiag.model.packet import ACKED_UNSEEN, FIN, RST, SYN, seq_add, seq_distance
 from pcapdiag.model.points import PointClock, Reach, Span, Trace
+from pcapdiag.model.units import SECOND
 
-LOSSY_AROUND = 1_000_000_000
+LOSSY_AROUND = SECOND
 """A capture that missed a packet may have missed others this much (ns) before and after."""
-ROUND_TRIP = 1_000_000_000
+ROUND_TRIP = SECOND
 """A round trip between two points takes no longer (ns); used where only one direction is seen."""
-UNSYNCHRONISED = 1_000_000_000
+UNSYNCHRONISED = SECOND
 """How far apart (ns) two hosts' clocks may be that no packet compares: NTP keeps them nearer (RFC
 5905), and where a connection never came to a point there is nothing else."""
-MASK32 = 0xFFFFFFFF
 
 Period = tuple[int, int]
 
@@ -155,7 +155,7 @@ class Coverage:
         highest = self._acked[point, row.from_initiator]
         if not row.is_payload or highest is None:
             return False
-        if seq_distance(highest, (row.seq + row.length) & MASK32) < 0:
+        if seq_distance(highest, seq_add(row.seq, row.length)) < 0:
             return False
         start = _position(row)
         shown = self._shown[point, row.from_initiator]

@@ -45,7 +45,7 @@ _IDLE = frozenset({"tcp.idle_reset", "http.stream_idle_timeout"})
 _BROKEN_ANSWERS = frozenset(
     {"http.truncated_response", "http2.rst_stream", "tcp.reset_in_response"}
 )
-_CONNECTING = frozenset({"connect", "tls_handshake", "before_request"})
+CONNECTING = frozenset({"connect", "tls_handshake", "before_request"})
 
 _ENVOY_REASONS: tuple[tuple[str, Reply], ...] = (
     ("connection timeout", "slow connect"),
@@ -109,7 +109,7 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
     if cause.code in REPLIES:
         return False
     if effect.code in _BROKEN_ANSWERS:
-        return cause.came_up and cause.phase not in _CONNECTING
+        return cause.came_up and cause.phase not in CONNECTING
     if effect.code == GIVEN_UP:
         return _gave_up(cause)
     return True
@@ -138,7 +138,7 @@ def _gave_up(cause: LegFailure) -> bool:
 
 
 def _connecting(cause: LegFailure) -> bool:
-    early = not cause.came_up or cause.phase in _CONNECTING
+    early = not cause.came_up or cause.phase in CONNECTING
     return early or cause.code.startswith(("tls.", "protocol."))
 
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
-from pcapdiag.correlate.likeness import MASK32, same_payload, same_timestamps
+from pcapdiag.correlate.likeness import same_payload, same_timestamps
+from pcapdiag.model.packet import MASK32
 from pcapdiag.model.points import Match, MatchedBy, Print
 
 _STRENGTH: tuple[MatchedBy, ...] = ("numbers", "timestamps", "payload", "addresses", "ranges")

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pcapdiag.model.application import Application
+from pcapdiag.model.ends import End
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.once import once
-from pcapdiag.model.report import End, Role
+from pcapdiag.model.report import Role
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.http.connect import granted_target
 from pcapdiag.protocols.socks import speaks_socks

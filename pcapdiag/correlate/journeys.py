@@ -15,12 +15,9 @@ from pcapdiag.correlate.alignment import Row, Seen, align, positions
 from pcapdiag.correlate.changes import changes
 from pcapdiag.correlate.coverage import Coverage
 from pcapdiag.correlate.order import order_of
-from pcapdiag.model.packet import SYN, PacketFact
+from pcapdiag.model.packet import INITIAL_TTLS, MASK32, SYN, PacketFact, seq_add
 from pcapdiag.model.points import End, Journey, Match, Passage, PointClock, Reach, Span, Trace
 
-MASK32 = 0xFFFFFFFF
-INITIAL_TTLS = (64, 128, 255)
-"""What stacks start with: a packet that still has it was made on the capture's link."""
 ENOUGH = 2
 """Packets of an end that must show that its TTL was never lowered."""
 MOSTLY = 0.8
@@ -102,8 +99,8 @@ def _views(
                     point=point,
                     packet=packet,
                     time=clocks[point].to_first(packet.time),
-                    seq=(packet.seq + shift) & MASK32,
-                    ack=(packet.ack + back) & MASK32 if packet.has_ack else 0,
+                    seq=seq_add(packet.seq, shift),
+                    ack=seq_add(packet.ack, back) if packet.has_ack else 0,
                     start=start,
                     end=end,
                 )
@@ -152,7 +149,7 @@ def _passage(
 
 
 def _when(passage: Passage) -> tuple[int, int]:
-    return min(t for t in passage.times if t is not None), passage.seq
+    return passage.first_seen, passage.seq
 
 
 def _with_address_changes(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from pcapdiag.model.ends import join_port
+from pcapdiag.model.ends import Actor, join_port
 
-By = Literal["initiator", "responder", "path"]
 Key = tuple[int, int | None]
 """Stream and exchange: what failed; None for the connection as a whole."""
 
@@ -48,8 +45,8 @@ class LegFailure(msgspec.Struct, frozen=True):
     asked: int
     decided: int
     frame: int
-    by: By | None = None
-    side: By | None = None
+    by: Actor | None = None
+    side: Actor | None = None
     """Who did it, where the failure's own logic says so."""
     opened: int = 0
     """When its connection was opened; 0: not seen."""

@@ -13,8 +13,9 @@ import msgspec
 
 from pcapdiag.correlate.fitting import LEFT, REPLIES, STALLS, fits
 from pcapdiag.correlate.leg_failure import LegFailure
+from pcapdiag.model.addresses import is_loopback
+from pcapdiag.model.units import MS
 
-MS = 1_000_000
 SAME_MOMENT = 5 * MS
 """Two packets of one decision, whichever was captured first."""
 AT_ONCE = 50 * MS
@@ -67,7 +68,7 @@ class Legs(msgspec.Struct):
 
     def host(self, address: str) -> str:
         """Return one name for all addresses of a host, as far as they are known."""
-        is_own = address in self.own or address.startswith("127.") or address == "::1"
+        is_own = address in self.own or is_loopback(address)
         return "own" if is_own else address
 
     def calls(self, opener: str, low: int, high: int, since: int, until: int) -> list[LegFailure]:

@@ -9,9 +9,9 @@ payload alone never makes one connection of two.
 
 from __future__ import annotations
 
+from pcapdiag.model.packet import MASK32
 from pcapdiag.model.points import Print
 
-MASK32 = 0xFFFFFFFF
 HALF = 0x80000000
 
 

@@ -25,13 +25,14 @@ from pcapdiag.correlate.likeness import (
 )
 from pcapdiag.model.packet import ACK, FIN, RST, SYN
 from pcapdiag.model.points import MatchedBy, Matches, Print
+from pcapdiag.model.units import MS, SECOND
 
-WINDOW = 150_000_000_000
+WINDOW = 150 * SECOND
 """How far apart (ns) two points may have seen a connection begin, once their clocks are compared:
 Linux sends a SYN again for 127 s, and one of the points may have seen the last one only."""
 NEARBY = 8
 """Sure matches before and after a moment that tell how the clocks stand at it."""
-TWIN_WINDOW = 100_000_000
+TWIN_WINDOW = 100 * MS
 """Within this time (ns) one capture sees a connection before and behind a NAT."""
 MAX_COMPARED = 32
 """Connections of a bucket that are compared each with each, when nothing tells them apart."""

@@ -15,7 +15,8 @@ from collections.abc import Collection, Sequence
 from pcapdiag.correlate.explanation import Options
 from pcapdiag.correlate.fitting import fits, reply_of
 from pcapdiag.correlate.leg_failure import Key, LegFailure
-from pcapdiag.correlate.legs import GAVE_UP, MS, Legs, asked, decided, is_same_leg
+from pcapdiag.correlate.legs import GAVE_UP, Legs, asked, decided, is_same_leg
+from pcapdiag.model.units import MS
 
 AT_THAT_MOMENT = MS
 """What waited is failed this soon after the connection that it waited for."""

@@ -12,8 +12,10 @@ from collections.abc import Container, Mapping
 
 import msgspec
 
+from pcapdiag.model.addresses import is_loopback
+from pcapdiag.model.ends import End
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
-from pcapdiag.model.report import Attribution, End, Leg, Party, Role, Side, Topology
+from pcapdiag.model.report import Attribution, Leg, Party, Role, Side, Topology
 
 MAX_ADDRESSES = 20_000
 """Addresses whose connections are kept count of; what has no room is counted in ``left_out``."""
@@ -92,15 +94,12 @@ class Spoken(msgspec.Struct):
     def ends(self, initiator: str, responder: tuple[str, int]) -> dict[End, Role]:
         """Return what was shown of these ends before; within one host that says nothing."""
         found: dict[End, Role] = {}
-        if initiator in self.openers and not (initiator == responder[0] or _loops(responder[0])):
+        called = responder[0]
+        if initiator in self.openers and not (initiator == called or is_loopback(called)):
             found["initiator"] = "proxy"
-        if responder in self.endpoints and not _loops(initiator):
+        if responder in self.endpoints and not is_loopback(initiator):
             found["responder"] = "proxy"
         return found
-
-
-def _loops(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
 
 
 class Ends(msgspec.Struct, frozen=True):
@@ -233,7 +232,7 @@ class Roles(msgspec.Struct):
         for address, peers in self._opened_to.items():
             for peer in peers:
                 said: dict[End, Role] = {}
-                if peer in speaking and not _loops(address):
+                if peer in speaking and not is_loopback(address):
                     said["responder"] = "proxy"
                 if address in self._given:
                     said["initiator"] = self._given[address]

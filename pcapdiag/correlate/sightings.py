@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.correlate.likeness import MASK32, same_syn
-from pcapdiag.model.packet import ACK
+from pcapdiag.correlate.likeness import same_syn
+from pcapdiag.model.packet import ACK, seq_add
 from pcapdiag.model.points import MAX_DRIFT, Match, Print, Sample
 
 RESOLUTION = 1_000
@@ -133,8 +133,8 @@ def _identities(p: Print, match: Match, point: int) -> dict[Identity, Sample | N
     for one in p.samples:
         from_initiator = one.from_initiator != swapped
         ours, theirs = shifts if from_initiator else shifts[::-1]
-        ack = (one.ack + theirs) & MASK32 if one.flags & ACK else 0
-        seq = (one.seq + ours) & MASK32
+        ack = seq_add(one.ack, theirs) if one.flags & ACK else 0
+        seq = seq_add(one.seq, ours)
         # A SYN proxy shifts timestamps, too; they tell repeats apart where there is no IP ID.
         stamp = None if one.ip_id else one.tsval
         identity = (from_initiator, seq, ack, one.length, one.flags, one.ip_id, stamp)

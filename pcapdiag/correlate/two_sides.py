@@ -10,7 +10,8 @@ from collections.abc import Container, Sequence
 
 from pcapdiag.correlate.fitting import REPLIES, reply_of
 from pcapdiag.correlate.leg_failure import LegFailure
-from pcapdiag.correlate.legs import MAX_COMPARED, MS, is_same_leg, may_cause
+from pcapdiag.correlate.legs import MAX_COMPARED, is_same_leg, may_cause
+from pcapdiag.model.units import MS
 
 AT_THAT_MOMENT = 10 * MS
 """A proxy tells its client so soon that its call failed."""

@@ -7,15 +7,16 @@ from collections import OrderedDict
 import msgspec
 
 from pcapdiag.decode.headers import Packet
+from pcapdiag.model.units import SECOND
 
 MAX_DATAGRAMS = 256
 """Datagrams waiting for fragments; the oldest gives way."""
 MAX_DATAGRAM = 65_535
 MAX_FRAGMENTS = 64
-WAIT = 30_000_000_000
+WAIT = 30 * SECOND
 """How long (ns) a datagram waits for its last fragment (RFC 1122 asks for 60 s at most)."""
 
-SETTLED = 1_000_000_000
+SETTLED = SECOND
 """Fragments that follow later (ns) than this did not follow at all."""
 MAX_DONE = 1_024
 """Finished datagrams that are remembered, so that a copy of a fragment is no new datagram."""

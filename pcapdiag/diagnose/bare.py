@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.timing import round_trip
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 PROMPT = 200 * MS
 """An answer to a packet comes within this time, or within ROUND_TRIPS of its way."""
@@ -59,7 +61,7 @@ def held_by_its_sender(story: Story, reset: PacketFact) -> bool:
 
 
 def _earlier(packet: PacketFact, reset: PacketFact) -> bool:
-    return (packet.time, packet.frame) < (reset.time, reset.frame)
+    return moment(packet) < moment(reset)
 
 
 def _was_taken(packet: PacketFact, own: Sequence[PacketFact]) -> bool:

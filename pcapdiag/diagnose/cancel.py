@@ -14,10 +14,10 @@ import msgspec
 from pcapdiag.diagnose.goodbye import H2_PREFACE
 from pcapdiag.diagnose.http2.known import streams
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import MS, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, counted
 
 PREFACE_BYTES = 24
 FRAME_HEADER = 9

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.judgement import Actor
-from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.ends import Actor, side_of
+from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import ACK, RST, PacketFact, seq_distance
+from pcapdiag.model.packet import ACK, RST, PacketFact, seq_add, seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 NOTHING_MORE = "Then nothing more came."
 LEFT_AT_ONCE = 5 * MS
@@ -31,7 +33,7 @@ class Ending(msgspec.Struct, frozen=True):
     @property
     def actor(self) -> Actor:
         """Whose packet it was, at face value."""
-        return "initiator" if self.by_initiator else "responder"
+        return side_of(self.by_initiator)
 
 
 @once
@@ -78,7 +80,7 @@ def _in_order(story: Story, words: list[Ending]) -> list[Ending]:
     By time, save for a FIN that acknowledges the other end's: it answers that one, though a mirror
     port may have captured it first.
     """
-    words.sort(key=lambda word: (word.time, word.frame))
+    words.sort(key=moment)
     if len(words) > 1 and not words[0].reset and not words[1].reset:
         first, second = words[:2]
         if acknowledges_fin(story, first.by_initiator):
@@ -124,7 +126,7 @@ def _closing_words(story: Story) -> list[Ending]:
 def _overtook_its_ack(story: Story, reset: PacketFact) -> bool:
     """Return whether the initiator closed by a RST that a path brought before its final ACK."""
     isn = story.initiator.isn
-    expected = isn is not None and reset.seq == (isn + 1) & 0xFFFFFFFF
+    expected = isn is not None and reset.seq == seq_add(isn, 1)
     return reset.from_initiator and reset.has_ack and expected
 
 

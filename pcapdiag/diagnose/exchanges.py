@@ -12,7 +12,6 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.entry import Entry
-from pcapdiag.diagnose.http.facts import exchanges as exchanges
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.multipath import readable
 from pcapdiag.diagnose.shows import GRPC, HTTP2, REPLY, request_shows

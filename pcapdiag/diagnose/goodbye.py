@@ -12,16 +12,17 @@ from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
-from pcapdiag.diagnose.unanswered import in_a_websocket
+from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import MASK32, seq_distance
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.model.tls import Alert
+from pcapdiag.protocols.tls.numbers import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC
 
 H2_PREFACE = b"PRI * HTTP/2.0"
 CLIENT_HELLO = b"\x01"
 """Type of the handshake message, behind its record's head."""
-TLS_FIRST, TLS_ALERT, TLS_DATA = 0x14, 0x15, 0x17
+TLS_RECORDS = range(CHANGE_CIPHER_SPEC, APPLICATION_DATA + 1)
 CLOSE_NOTIFY_13 = 19
 """Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (measured)."""
 FINISHED_13 = (53, 69)
@@ -33,9 +34,11 @@ ALERT_RECORDS = (24, 31)
 QUITS = (
     b"\x01\x00\x00\x00\x01",  # MySQL COM_QUIT
     b"X\x00\x00\x00\x04",  # PostgreSQL Terminate
+    b"X\x00\x00\x00\x04" * 2,  # pg_basebackup's two processes share a connection
     b"\xe0\x00",  # MQTT DISCONNECT
     b"\xe0\x02\x00\x00",  # MQTT 5 DISCONNECT
     b"\x08\x00\x00\x00\x00\x00\x00\xce",  # AMQP heartbeat
+    b"PONG\r\n",  # NATS, to the server's PING
 )
 """Whole messages after which a client closes and a server says nothing."""
 LINE_QUITS = (b"QUIT\r\n", b"QUIT\n")
@@ -64,6 +67,8 @@ LARGEST_ALERT = 85
 5246 section 6.2.3.2; measured)."""
 CANCEL_REQUEST = b"\x00\x00\x00\x10\x04\xd2\x16\x2e"
 """PostgreSQL's CancelRequest: a connection of its own, which the server closes without a word."""
+POSTGRES_PORTS = (5432, 6432)
+"""PostgreSQL's and PgBouncer's, where nothing else that begins a connection is as short."""
 PORT_EDGES = (1024, 32768)
 """Below are servers' ports and registered ones, from there on Linux's ephemeral ones."""
 SMALL_MESSAGE = 128
@@ -93,7 +98,7 @@ def speaks_tls(story: Story) -> bool:
 
 
 def _is_record(data: bytes) -> bool:
-    return len(data) >= 5 and TLS_FIRST <= data[0] <= TLS_DATA and data[1] == 3 and data[2] <= 4
+    return len(data) >= 5 and data[0] in TLS_RECORDS and data[1] == 3 and data[2] <= 4
 
 
 @once
@@ -109,7 +114,8 @@ def asks_for_answer(story: Story) -> bool:
     if turn.request_bytes <= SHUTDOWN_BYTES and head.upper().startswith(SHUTDOWNS):
         return False
     if turn.index == 1 and _is_first_message(story):
-        return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(turn)))
+        cancels = head.startswith(CANCEL_REQUEST) or _cancels_unread(story)
+        return not (cancels or (story.greeting_bytes and _quits(turn)))
     if head.startswith(METHODS):
         return True
     if roles_guessed(story):
@@ -121,9 +127,17 @@ def asks_for_answer(story: Story) -> bool:
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         return _tls_asks(head, turn.index, shortest) and not small
-    if _quits(turn) or _unreadable_farewell(story) or _left_at_once(story):
+    if _quits(turn) or leaves_politely(story):
+        return False
+    if _unreadable_farewell(story) or _left_at_once(story):
         return False
     return not _taken_as_farewell(story)
+
+
+def _cancels_unread(story: Story) -> bool:
+    """Return whether the snaplen cut off what by its size is a CancelRequest."""
+    asked, cut = len(CANCEL_REQUEST) + 8, not story.turn.request_head
+    return cut and story.turn.request_bytes == asked and story.responder.port in POSTGRES_PORTS
 
 
 def _is_first_message(story: Story) -> bool:
@@ -131,7 +145,7 @@ def _is_first_message(story: Story) -> bool:
     half = story.initiator
     if story.midstream or half.isn is None:
         return not story.midstream
-    sent = (half.data_end - half.isn - 1) & 0xFFFFFFFF
+    sent = (half.data_end - half.isn - 1) & MASK32
     return sent <= story.turn.request_bytes
 
 
@@ -207,9 +221,9 @@ def _tls_asks(head: bytes, index: int, shortest: int) -> bool:
     if not records:
         return True
     last_type, last_length = records[-1]
-    if last_type == TLS_ALERT or (last_type == TLS_DATA and last_length == CLOSE_NOTIFY_13):
+    if last_type == ALERT or (last_type == APPLICATION_DATA and last_length == CLOSE_NOTIFY_13):
         return False
-    data = [length for kind, length in records if kind == TLS_DATA]
+    data = [length for kind, length in records if kind == APPLICATION_DATA]
     if index == 2 and len(data) == 1 and data[0] in FINISHED_13:
         return False
     return len(data) < len(records) or max(data) > shortest
@@ -219,7 +233,7 @@ def _tls_records(head: bytes) -> list[tuple[int, int]]:
     """Return (type, length) of each record that begins in ``head``; the last may be cut."""
     records = []
     at = 0
-    while at + 5 <= len(head) and 0x14 <= head[at] <= TLS_DATA and head[at + 1] == 3:
+    while at + 5 <= len(head) and head[at] in TLS_RECORDS and head[at + 1] == 3:
         length = head[at + 3] << 8 | head[at + 4]
         records.append((head[at], length))
         at += 5 + length
@@ -269,7 +283,7 @@ def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:
     """
     if end is None or not end.by_initiator:
         return None
-    said, asked = first_goodbye(story, end.time, end.frame), unanswered_request(story)
+    said, asked = first_goodbye(story, end), unanswered_request(story)
     since = asked.time if asked is not None else story.turn.request_last_time
     late = said is not None and said.time >= since
     return said if said is not None and late and not said.from_initiator else None

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from pcapdiag.diagnose import postgres
 from pcapdiag.diagnose.completeness import HTTP1
 from pcapdiag.diagnose.speech import status_of
+from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 
 REQUEST_TIMEOUT = 408
@@ -18,8 +20,14 @@ REQUEST_TIMEOUT = 408
 # Patterns are compiled where they are asked: most captures have no greeting before a close.
 REPLY_CODE = rb"[45][0-5][0-9][ -]"
 """A negative reply of SMTP, FTP or NNTP (RFC 5321 section 4.2.1, RFC 959 section 4.2)."""
-NEGATIVE = (b"-ERR", b"* BYE", b"-NOAUTH", b"-LOADING", b"ERROR")
+NEGATIVE = (b"-ERR", b"* BYE", b"-NOAUTH", b"-LOADING", b"-DENIED", b"ERROR")
 """Redis and POP3, IMAP (RFC 9051 section 7.1.5), Redis, memcached."""
+AT_THE_DOOR = (b"-ERR max number of clients", b"-DENIED ", b"ERROR Too many open connections")
+"""What Redis and memcached say as soon as they accept, whatever is asked (measured)."""
+SSH = b"SSH-"
+"""Both ends begin with it; lines before it say why there will be none (RFC 4253 section 4.2)."""
+A_FILE = 1_000
+"""No greeting is as long as this, save Redis' explanation of its protected mode."""
 MYSQL_ERROR = 0xFF
 """First byte of MySQL's ERR_Packet, behind a length of 3 bytes and a sequence number; its text
 follows a code of 2 bytes."""
@@ -43,6 +51,8 @@ class Greeting(Enum):
 
 def read_greeting(story: Story) -> Greeting:
     """Return what the responder's words before the first request say; there must be some."""
+    if refused_at_the_door(story):
+        return Greeting.REFUSAL
     said = _said(story)
     status = status_of(said) if said.startswith(HTTP1) else None
     if status is not None:
@@ -56,6 +66,9 @@ def read_greeting(story: Story) -> Greeting:
 
 def text_of(story: Story) -> str:
     """Return the greeting where it is printable text; empty where it is not."""
+    word = postgres.last_word(story)
+    if word:
+        return word
     said = _said(story)
     if _mysql_error(said):
         said = said[MYSQL_HEAD:]
@@ -64,8 +77,38 @@ def text_of(story: Story) -> str:
     return said.decode("ascii") if printable else ""
 
 
+@once
+def refused_at_the_door(story: Story) -> bool:
+    """Return whether the first answer refuses the connection itself, whatever was asked.
+
+    Who says so at once and who asks at once speak in any order, by the length of the way.
+    """
+    turn, said = story.turn, story.hello_responder
+    if story.greeting_bytes or not turn.response_bytes or story.midstream:
+        return False
+    if turn.index > 1:
+        return postgres.refused_startup(story)
+    if story.hello_initiator.startswith(SSH):
+        return (
+            len(said) == turn.response_bytes
+            and not said.startswith(SSH)
+            and b"\n" + SSH not in said
+        )
+    return said.startswith(AT_THE_DOOR) or postgres.refused_startup(story)
+
+
+def size_of_greeting(story: Story) -> int:
+    """Return how many bytes the responder said that depend on no request."""
+    return story.turn.response_bytes if refused_at_the_door(story) else story.greeting_bytes
+
+
+def is_a_file(story: Story) -> bool:
+    """Return whether what came unasked is too long for a greeting, as on an FTP data connection."""
+    return size_of_greeting(story) >= A_FILE and not story.hello_responder.startswith(AT_THE_DOOR)
+
+
 def _said(story: Story) -> bytes:
-    return story.hello_responder[: story.greeting_bytes]
+    return story.hello_responder[: size_of_greeting(story)]
 
 
 def _mysql_error(said: bytes) -> bool:

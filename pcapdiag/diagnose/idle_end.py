@@ -10,6 +10,7 @@ from pcapdiag.diagnose.idle_defaults import Way
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked, stuck_data
 from pcapdiag.diagnose.timing import IDLE
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import DUPLICATE, KEEP_ALIVE, RST, PacketFact
 from pcapdiag.model.story import Story
 
@@ -93,11 +94,10 @@ def reset_after_idle(story: Story, reset: PacketFact) -> IdleEnd | None:
     """Return the quiet time before a RST, or before what it answers; None where there was none."""
     if story.end - story.start < IDLE:
         return None
-    moment = reset.time, reset.frame
     before = [
         p
         for p in story.packets
-        if not (p.flags & RST or p.marks & DUPLICATE) and (p.time, p.frame) < moment
+        if not (p.flags & RST or p.marks & DUPLICATE) and moment(p) < moment(reset)
     ]
     if not before:
         return None

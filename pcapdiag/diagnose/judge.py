@@ -11,19 +11,17 @@ from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.exchanges import judge_exchanges
-from pcapdiag.diagnose.failed_requests import other_failures as other_failures
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import ORDER
 from pcapdiag.diagnose.shows import shows
 from pcapdiag.diagnose.tcp import closed_before_response, injected_reset
-from pcapdiag.diagnose.text import end_name
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.http.connect import connect_target
 from pcapdiag.protocols.socks import in_tunnel
 
@@ -86,7 +84,7 @@ def _through_a_tunnel(judgement: Judgement, story: Story) -> Judgement:
     target = connect_target(story)
     if target is None:
         return judgement
-    note = CONNECT.format(target=harmless(target, MAX_TARGET), proxy=end_name(story.responder))
+    note = CONNECT.format(target=harmless(target, MAX_TARGET), proxy=story.responder.host_port)
     return replace(judgement, notes=(*judgement.notes, note))
 
 

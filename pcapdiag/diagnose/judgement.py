@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.packet import PacketFact
 
-Actor = Literal["initiator", "responder", "path"]
 Phase = Literal[
     "connect",
     "tls_handshake",

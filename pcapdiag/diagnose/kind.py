@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pcapdiag.diagnose.judgement import Actor, Phase
+from pcapdiag.diagnose.judgement import Phase
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.report import Side
 
 

@@ -18,7 +18,7 @@ from pcapdiag.model.failed_request import listed_exchange
 from pcapdiag.model.logs import LogEntry
 from pcapdiag.model.report import Connection, Verdict
 from pcapdiag.model.report_http import HttpExchange
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.http.grpc import status_name
 
 MESSAGE = 120
@@ -266,7 +266,7 @@ def _open(entry: LogEntry, verdict: Verdict, connection: Connection | None = Non
 
 def _handshake(connection: Connection) -> str:
     rtt = connection.handshake_rtt
-    took = f" in {duration(int(rtt * NANOSECONDS))}" if rtt is not None else ""
+    took = f" in {duration(int(rtt * SECOND))}" if rtt is not None else ""
     return f"the wire shows the TCP handshake done{took}"
 
 

@@ -46,9 +46,8 @@ from pcapdiag.diagnose.multipath import NOTE as MULTIPATH
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.syn_asks import tried_without
+from pcapdiag.diagnose.tcp.accept_queue_overflow import REPEAT_MARGIN
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import MS
 from pcapdiag.diagnose.tls.certificates import lacks_address
 from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
@@ -61,6 +60,7 @@ from pcapdiag.diagnose.tls_state import (
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="ok",
@@ -76,7 +76,6 @@ LEFT_AFTER_TLS = (
 )
 TURNS_OF_A_HANDSHAKE = 3
 """Of TLS 1.2; one more is in use."""
-REPEAT_MARGIN = 500 * MS
 MAX_REQUEST_NOTES = 3
 
 
@@ -141,7 +140,7 @@ def _tls_notes(story: Story) -> list[str]:
     if is_answered_check(story):
         return ["HAProxy's TLS health check (ssl-hello-chk): any answer is a good one."]
     end = ending(story)
-    left = end and (end.by_initiator or left_first(story, end.time, end.frame))
+    left = end and (end.by_initiator or left_first(story, end))
     if not left or not nothing_asked(story):
         return []
     return [LEFT_AFTER_TLS, *_unnamed(story)]

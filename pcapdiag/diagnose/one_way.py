@@ -9,12 +9,15 @@ from itertools import pairwise
 
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
-from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.statements import is_statement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
-ONE_WAY_PORTS = frozenset({514, 601, 1514, 2003, 2004, 5140, 8125, 9100, 10514, 12201, 24224})
-"""Syslog, Graphite, StatsD, printers, GELF, Fluentd: where nobody answers."""
+ONE_WAY_PORTS = frozenset({9, 514, 601, 1514, 2003, 2004, 5140, 8125, 9100, 10514, 12201, 24224})
+"""Discard, syslog, Graphite, StatsD, printers, GELF, Fluentd: where nobody answers."""
+QUEUES_IN_TLS = frozenset({5671, 6380, 8883, 9093})
+"""AMQP, Redis, MQTT and Kafka inside TLS: who asks there may wait for an event, or for nothing."""
 PAUSE = 100 * MS
 """Who waits for an answer does not send on after such a pause."""
 STREAM_BYTES, STREAM_TIME = 100_000, 500 * MS
@@ -26,9 +29,12 @@ BURSTS = 2
 
 
 def known_to_answer(story: Story) -> bool:
-    """Return whether its protocol is one in which requests are answered: TLS, HTTP."""
+    """Return whether its protocol is one in which requests are answered: TLS, HTTP, databases."""
     head, hello = story.turn.request_head, story.hello_initiator
-    return speaks_tls(story) or head.startswith(METHODS) or hello.startswith(H2_PREFACE)
+    if story.responder.port in QUEUES_IN_TLS and speaks_tls(story):
+        return False
+    web = speaks_tls(story) or head.startswith(METHODS) or hello.startswith(H2_PREFACE)
+    return web or is_statement(story)
 
 
 def never_answered(story: Story, context: Context) -> bool:

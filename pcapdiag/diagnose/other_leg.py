@@ -7,11 +7,10 @@ which keeps a few; where several requests were under way at once, nothing is con
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.timing import MS
+from pcapdiag.correlate.legs import AT_ONCE
 from pcapdiag.model.story import LegMoment, Story
+from pcapdiag.model.units import MS
 
-AT_ONCE = 50 * MS
-"""A proxy hands a failure from one leg to the other within this time."""
 GAVE_UP = 200 * MS
 """No proxy gives up on a new connection sooner; a cached answer comes sooner."""
 

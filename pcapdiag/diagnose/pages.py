@@ -16,7 +16,7 @@ from importlib.util import find_spec
 
 import msgspec
 
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kinds
 from pcapdiag.errors import PcapdiagError
 
 SECTIONS = (
@@ -125,7 +125,7 @@ class MissingTextError(PcapdiagError):
 
 def verdict_codes() -> list[str]:
     """Return the code of every verdict, by layer."""
-    return _by_layer(KINDS)
+    return _by_layer(kinds())
 
 
 def finding_codes() -> list[str]:
@@ -135,7 +135,7 @@ def finding_codes() -> list[str]:
 
 def codes() -> list[str]:
     """Return every code, by layer: verdicts, then findings."""
-    return _by_layer([*KINDS, *_FINDINGS])
+    return _by_layer([*kinds(), *_FINDINGS])
 
 
 def page(code: str) -> CodePage:
@@ -209,7 +209,7 @@ def _pages_of(name: str) -> dict[str, CodePage]:
 def _module_of(code: str) -> str:
     if code in _FINDINGS:
         return f"pcapdiag.diagnose.findings.{_FINDINGS[code]}"
-    if code in KINDS:
+    if code in kinds():
         return f"pcapdiag.diagnose.{code}"
     raise KeyError(code)
 

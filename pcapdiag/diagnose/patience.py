@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.timing import MS, SECOND, duration, timeless
+from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
 ROUND_SECONDS = (
     1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120,

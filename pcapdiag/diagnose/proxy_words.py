@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.log_phrases import CLOSER, OTHER_FLAGS, WIDER, Phrase
 from pcapdiag.diagnose.pages import codes
+from pcapdiag.diagnose.registry import kinds
 
 
 class Heard(NamedTuple):
@@ -75,7 +75,7 @@ def _flags(text: str) -> Iterator[Heard]:
     logged = _IN_ACCESS_LOG.search(text)
     named = logged[1] if logged else text.strip().upper()
     for flag in named.split(","):
-        behind = _codes(k.code for k in KINDS.values() if k.envoy and flag in flags(k.envoy.flag))
+        behind = _codes(k.code for k in kinds().values() if k.envoy and flag in flags(k.envoy.flag))
         if behind or flag in OTHER_FLAGS:
             yield Heard(f"Envoy response flag {flag}", behind, OTHER_FLAGS.get(flag, ""))
 
@@ -91,7 +91,7 @@ def _reset_reason(text: str) -> Iterator[Heard]:
     if reason is None:
         return
     behind = _codes(
-        k.code for k in KINDS.values() if k.envoy and reason in k.envoy.reset_reason.lower()
+        k.code for k in kinds().values() if k.envoy and reason in k.envoy.reset_reason.lower()
     )
     if behind:
         yield Heard(f'Envoy reset reason "{reason}"', behind)
@@ -99,7 +99,7 @@ def _reset_reason(text: str) -> Iterator[Heard]:
 
 def _nginx(text: str) -> Iterator[Heard]:
     plain = " ".join(text.lower().split())
-    behind = _codes(k.code for k in KINDS.values() if k.nginx and _fits(k.nginx.lower(), plain))
+    behind = _codes(k.code for k in kinds().values() if k.nginx and _fits(k.nginx.lower(), plain))
     if behind:
         yield Heard("NGINX error log", behind)
 
@@ -120,7 +120,7 @@ def _haproxy(text: str) -> Iterator[Heard]:
     state = _STATE.search(text)
     if state is None:
         return
-    behind = _codes(k.code for k in KINDS.values() if state[1] in states(k.haproxy))
+    behind = _codes(k.code for k in kinds().values() if state[1] in states(k.haproxy))
     if behind:
         yield Heard(f"HAProxy termination state {state[1]}", behind)
 

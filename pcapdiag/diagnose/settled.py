@@ -16,9 +16,9 @@ from collections.abc import Container
 import msgspec
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.exchanges import exchanges
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.http import local_reply, response_lost, response_rejected
+from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.http.reply import BY_ITS_CALL, IN_PLACE
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience

@@ -17,12 +17,17 @@ from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.tls.numbers import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    CLIENT_HELLO,
+    HANDSHAKE,
+)
 
 PROXY_V1, PROXY_V2 = b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n"
 PROXY_V1_LONGEST = 107
 PROXY_V2_HEADER = 16
-ALERT, HANDSHAKE, DATA = 0x15, 0x16, 0x17
-CLIENT_HELLO = 1
 H2_SETTINGS, H2_GOAWAY = 4, 7
 H2_FRAME_HEADER = 9
 H2_FIRST_LONGEST = 256
@@ -93,7 +98,7 @@ def _tls(data: bytes) -> Said | None:
     if data[0] == HANDSHAKE:
         hello = len(data) < 6 or data[5] == CLIENT_HELLO
         return Said.TLS_HELLO if hello else Said.TLS
-    return Said.TLS if data[0] in (ALERT - 1, DATA) else None
+    return Said.TLS if data[0] in (CHANGE_CIPHER_SPEC, APPLICATION_DATA) else None
 
 
 def is_h2_frame(data: bytes) -> bool:

@@ -19,14 +19,16 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.addresses import is_loopback
+from pcapdiag.model.ends import host_in_url
+from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.report import Side
-from pcapdiag.model.story import Half, Story
+from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 PREFACE = b"PR"
 """HTTP/2's preface and a PROXY header, behind which there may be HTTP."""
 
 AS_HOST = "_host"
-FIN, SYN, RST = 1, 2, 4
 IP6_FLAGS = 40 + 13
 """Where TCP's flags are in an IPv6 packet without extension headers."""
 FULL_PACKET, PING_HEADERS = 1500, {4: 28, 6: 48}
@@ -165,24 +167,9 @@ class Advice:
         story = msgspec.structs.replace(self._story, initiator=initiator, responder=responder)
         other: dict[str, str] = {}
         for half, own in zip(halves, (initiator, responder), strict=True):
-            other |= {half.address: own.address, end_name(half): end_name(own)}
+            other |= {half.address: own.address, half.host_port: own.host_port}
         facts = {name: other.get(value, value) for name, value in self._facts.items()}
         return Words(story, facts)
-
-
-def end_name(half: Half) -> str:
-    """Return address and port as one word, IPv6 in brackets (RFC 5952 section 6)."""
-    return f"{host_in_url(half.address)}:{half.port}"
-
-
-def host_in_url(address: str) -> str:
-    """Return an address as a URL wants it (RFC 3986 section 3.2.2)."""
-    return f"[{address}]" if ":" in address else address
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 SYN``, ``1,200 bytes``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _filter(story: Story) -> str:
@@ -216,11 +203,11 @@ def _is(flags: str, value: int) -> Callable[[Story], str]:
 
 
 WORDS: dict[str, Callable[[Story], str]] = {
-    "initiator": lambda story: end_name(story.initiator),
+    "initiator": lambda story: story.initiator.host_port,
     "initiator_ip": lambda story: story.initiator.address,
     "initiator_port": lambda story: str(story.initiator.port),
-    "responder": lambda story: end_name(story.responder),
-    "closer": lambda story: end_name(story.responder),
+    "responder": lambda story: story.responder.host_port,
+    "closer": lambda story: story.responder.host_port,
     "responder_ip": lambda story: story.responder.address,
     "responder_port": lambda story: str(story.responder.port),
     "initiator_host": lambda story: host_in_url(story.initiator.address),

@@ -6,9 +6,8 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, KEEP_ALIVE_ACK, PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
-MS = 1_000_000
-SECOND = 1_000_000_000
 IDLE = SECOND
 """Quiet time from which a connection counts as idle (verdicts.md, tcp.idle_reset)."""
 STEPS = (0, 1_000, 1)
@@ -72,3 +71,8 @@ def duration(nanoseconds: int) -> str:
             value = nanoseconds / unit
             return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"
     return f"{nanoseconds / MS:.2g} ms"
+
+
+def how_long(seconds: float) -> str:
+    """Return seconds as :func:`duration` has them."""
+    return duration(round(seconds * SECOND))

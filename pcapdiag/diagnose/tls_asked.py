@@ -8,19 +8,20 @@ for HTTP alone: a log shipper, or a publisher, says goodbye after messages that 
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending
-from pcapdiag.diagnose.timing import MS
 from pcapdiag.diagnose.tls_state import (
-    APPLICATION_DATA,
     CLOSE_NOTIFY,
     encrypted_records,
     first_data,
     nothing_answered,
     tls_facts,
 )
+from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
+from pcapdiag.model.units import MS
 from pcapdiag.protocols.tls.infer import PADDING, Sizes
+from pcapdiag.protocols.tls.numbers import APPLICATION_DATA
 
 SMALL_RECORD = 43
 """Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
@@ -46,7 +47,7 @@ def unanswered_request(story: Story) -> Record | None:
     asked = _last_request(facts)
     if asked is None or not _is_http(story, facts):
         return None
-    said = next((alert for alert in facts.alerts if _place(alert) > _place(asked)), None)
+    said = next((alert for alert in facts.alerts if moment(alert) > moment(asked)), None)
     if said is None or not (nothing_answered(story) or _unanswered(facts, asked, said)):
         return None
     by_initiator = said.from_initiator and not _was_closed(story, said)
@@ -67,15 +68,15 @@ def goodbye_before_request(story: Story) -> Alert | None:
     if said is None or said.code not in (None, CLOSE_NOTIFY) or turn.request_frame <= said.frame:
         return None
     sent = encrypted_records(facts, from_initiator=True)
-    behind = [one.length for one in sent if _place(one) > _place(said)]
-    answered = any(_place(one) > _place(said) for one in _data_of_responder(facts))
+    behind = [one.length for one in sent if moment(one) > moment(said)]
+    answered = any(moment(one) > moment(said) for one in _data_of_responder(facts))
     return said if max(behind, default=0) > small_record(facts) and not answered else None
 
 
 def _was_closed(story: Story, said: Alert) -> bool:
     """Return whether the responder had closed before, so that the goodbye only answers that."""
     end = ending(story)
-    return end is not None and not end.by_initiator and (end.time, end.frame) < _place(said)
+    return end is not None and not end.by_initiator and moment(end) < moment(said)
 
 
 def small_record(facts: TlsFacts | None) -> int:
@@ -109,9 +110,9 @@ def _unanswered(facts: TlsFacts, asked: Record, said: Alert) -> bool:
 
     On HTTP/2 a long record need not be a request, save the first one.
     """
-    data = [_place(one) for one in _data_of_responder(facts)]
-    first = not any(place < _place(asked) for place in data)
-    silent = not any(_place(asked) < place <= _place(said) for place in data)
+    data = [moment(one) for one in _data_of_responder(facts)]
+    first = not any(when < moment(asked) for when in data)
+    silent = not any(moment(asked) < when <= moment(said) for when in data)
     return silent and (first or (_is_http1(facts) and _by_turns(facts, asked, said)))
 
 
@@ -122,11 +123,11 @@ def _by_turns(facts: TlsFacts, asked: Record, said: Alert) -> bool:
     says Close at its end.
     """
     known = [one for one in facts.records if one.type == APPLICATION_DATA]
-    if any(_place(asked) < _place(one) < _place(said) for one in known):
+    if any(moment(asked) < moment(one) < moment(said) for one in known):
         return False
     mine = [one for one in known if one.from_initiator and asked.time - one.time > BURST]
-    since = _place(mine[-1]) if mine else (0, 0)
-    return any(since < _place(one) < _place(asked) for one in known if not one.from_initiator)
+    since = moment(mine[-1]) if mine else (0, 0)
+    return any(since < moment(one) < moment(asked) for one in known if not one.from_initiator)
 
 
 def _data_of_responder(facts: TlsFacts) -> list[Record]:
@@ -143,7 +144,7 @@ def _data_of_responder(facts: TlsFacts) -> list[Record]:
     if begun is None:
         return []
     size = Sizes.of(facts.server_hello.cipher).alert + PADDING
-    behind = [one for one in sent if _place(one) > _place(begun)]
+    behind = [one for one in sent if moment(one) > moment(begun)]
     return [one for one in behind[facts.tickets :] if one.length > size]
 
 
@@ -152,7 +153,3 @@ def _is_http1(facts: TlsFacts) -> bool:
     if answer is not None and answer.alpn is not None:
         return answer.alpn != "h2"
     return hello is not None and "h2" not in hello.alpn and bool(hello.alpn)
-
-
-def _place(what: Record | Alert) -> tuple[int, int]:
-    return what.time, what.frame

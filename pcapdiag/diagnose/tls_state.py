@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from itertools import islice
 
+from pcapdiag.model.moment import Seen, moment
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
+from pcapdiag.protocols.tls.numbers import ALERT, APPLICATION_DATA
 
-ALERT, APPLICATION_DATA = 21, 23
 HAPROXY_CHECK = b"HAPROXYSSLCHK"
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
 
@@ -83,7 +84,7 @@ def _behind_handshake(facts: TlsFacts) -> list[int]:
     start = flight[0].time, flight[0].frame
     alert = unread_alert(facts, from_initiator=False)
     records = encrypted_records(facts, from_initiator=False)
-    behind = [record for record in records if (record.time, record.frame) >= start]
+    behind = [record for record in records if moment(record) >= start]
     if alert is not None and behind and behind[-1].frame == alert.frame:
         behind.pop()
     return [record.length for record in behind]
@@ -103,28 +104,28 @@ def is_error(alert: Alert, facts: TlsFacts) -> bool:
 def answers_the_close(story: Story, alert: Alert) -> bool:
     """Return whether the alert's sender had got the other end's FIN: then that was the cause."""
     other = story.half(not alert.from_initiator)
-    if not other.fin_frame or (other.fin_time, other.fin_frame) > (alert.time, alert.frame):
+    if not other.fin_frame or (other.fin_time, other.fin_frame) > moment(alert):
         return False
     packet = next((p for p in story.packets if p.frame == alert.frame), None)
     return packet is None or not packet.has_ack or seq_distance(packet.ack, other.fin_seq) > 0
 
 
-def left_first(story: Story, time: int, frame: int) -> bool:
+def left_first(story: Story, end: Seen) -> bool:
     """Return whether the initiator had sent a close_notify, or what has its size, before."""
-    said = first_goodbye(story, time, frame)
+    said = first_goodbye(story, end)
     return said is not None and said.from_initiator
 
 
-def first_goodbye(story: Story, time: int, frame: int) -> Alert | None:
+def first_goodbye(story: Story, end: Seen) -> Alert | None:
     """Return the first close_notify, or what has its size, before a FIN or RST; None without.
 
-    ``time`` (ns) and ``frame`` are those of the first FIN or RST: that is not always who left first
-    (measured: a client may answer stunnel's close_notify by FIN before stunnel's own FIN comes).
+    ``end`` is the first FIN or RST: that is not always who left first (measured: a client may
+    answer stunnel's close_notify by FIN before stunnel's own FIN comes).
     """
     facts = tls_facts(story)
     if facts is None:
         return None
-    alerts = [a for a in facts.alerts if (a.time, a.frame) <= (time, frame)]
+    alerts = [a for a in facts.alerts if moment(a) <= moment(end)]
     return alerts[0] if alerts and not is_error(alerts[0], facts) else None
 
 

@@ -1,4 +1,4 @@
-"""Messages of brokers' protocols that nobody answers: published, acknowledged, subscribed to.
+"""Messages that nobody answers: published, acknowledged, subscribed to, stored without a reply.
 
 A publisher may be quiet for long after its message, and leave: it waited for nothing. Where the
 broker closes instead, the same messages may be what it would not take.
@@ -6,6 +6,7 @@ broker closes instead, the same messages may be what it would not take.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pcapdiag.model.story import Story
@@ -20,8 +21,11 @@ MQTT_QOS = 0x06
 MQTT_UNANSWERED = frozenset({4, 7, 14})
 """PUBACK, PUBCOMP and DISCONNECT; PUBLISH too at QoS 0 (MQTT 3.1.1 sections 2.2 and 4.3.1)."""
 MQTT_LENGTH_BYTES = 4
+MQTT_DISCONNECT = b"\xe0\x00"
 NATS_GREETING = b"INFO {"
 NATS_UNANSWERED = (b"PUB ", b"HPUB ", b"SUB ", b"UNSUB ", b"PONG\r\n")
+NATS_PUBLISH = re.compile(rb"PUB [!-~]+ (?:[!-~]+ )?\d{1,9}\r\n")
+"""A subject, perhaps another for the answer, and a size: as good as the greeting not captured."""
 NATS_PING = b"PING\r\n"
 NATS_VERBOSE = b'"verbose":true'
 """With it each message is answered by +OK (docs.nats.io, "Client Protocol")."""
@@ -35,12 +39,37 @@ AMQP_UNANSWERED = frozenset({(60, 40), (60, 80), (60, 90), (60, 120)})
 """basic.publish, ack, reject and nack (AMQP 0-9-1 section 1.8; RabbitMQ's extensions)."""
 AMQP_FRAME = 7
 """Type, channel and size; a frame ends with one byte more."""
+REPLICA_REPORT = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n"
+"""How far a Redis replica is, which it tells each second (replicationSendAck in replication.c)."""
+NOREPLY = b" noreply"
+MEMCACHED_STORES = (b"set", b"add", b"replace", b"append", b"prepend", b"cas")
+MEMCACHED_OTHERS = (b"delete", b"incr", b"decr", b"touch", b"flush_all", b"verbosity")
+"""memcached's commands that take ``noreply`` (doc/protocol.txt): a block of data follows the first
+ones, with its size as their fifth word."""
+LOG_LINE = re.compile(rb"(?:\d{1,5} )?<\d{1,3}>[!-~]")
+"""A syslog message, counted or not (RFC 5424 section 6, RFC 6587 section 3.4)."""
+METRICS = re.compile(
+    rb"(?:[\w.;=~%{}-]+ [-+]?[\d.eE+-]+ -?\d{1,10}(?:\.\d+)?\n|"
+    rb"[\w.%-]+:[-+]?[\d.]+\|(?:c|g|ms|h|s|m|d)\b)"
+)
+"""Graphite's plaintext protocol (path, value, time) and StatsD's (name:value|type)."""
+RFB = b"RFB 003."
+RFB_UNANSWERED = (0, 2, 4, 5, 6)
+"""Of VNC's client messages all but FramebufferUpdateRequest (RFC 6143 section 7.5)."""
+GEARMAN = b"\0REQ"
+GEARMAN_HEADER = 12
+GEARMAN_UNANSWERED = frozenset({1, 2, 3, 4, 12, 13, 14, 22, 23, 25, 28, 29})
+"""What a worker can do, what it has done, and PRE_SLEEP, after which it is woken when there is a
+job (gearmand, PROTOCOL)."""
 
 
 def asks_a_broker(opened: bytes) -> bool:
     """Return whether an initiator's first bytes are MQTT's CONNECT or AMQP's protocol header."""
-    mqtt = opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)
-    return mqtt or opened.startswith(AMQP_OPENS[:4])
+    return _opens_mqtt(opened) or opened.startswith(AMQP_OPENS[:4])
+
+
+def _opens_mqtt(opened: bytes) -> bool:
+    return opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)
 
 
 def in_a_websocket(story: Story) -> bool:
@@ -52,15 +81,23 @@ def in_a_websocket(story: Story) -> bool:
 def asks_nothing(story: Story) -> bool:
     """Return whether the initiator's last messages are all of kinds that are not answered."""
     opened, head = story.hello_initiator, story.turn.request_head
+    if head.startswith(REPLICA_REPORT) or LOG_LINE.match(head) or METRICS.match(head):
+        return True
+    if _memcached(head) or _gearman(head):
+        return True
+    if story.midstream and NATS_PUBLISH.match(head) and NATS_PING not in head:
+        return True
     if story.midstream or not head:
         return False
     if in_a_websocket(story):
         # Its messages are the application's, and none belongs to another one.
         return head[0] in WEBSOCKET_MESSAGES
-    if opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES):
+    if _opens_mqtt(opened):
         return _mqtt(head)
     if opened.startswith(AMQP_OPENS):
         return all(_amqp(head))
+    if opened.startswith(RFB):
+        return head[0] in RFB_UNANSWERED
     if opened.startswith(STOMP_OPENS):
         return head.startswith(STOMP_UNANSWERED) and STOMP_ASKS not in head
     if story.hello_responder.startswith(NATS_GREETING):
@@ -69,21 +106,62 @@ def asks_nothing(story: Story) -> bool:
     return False
 
 
+def leaves_politely(story: Story) -> bool:
+    """Return whether MQTT messages that nobody answers end with a DISCONNECT."""
+    opened, turn = story.hello_initiator, story.turn
+    if not (opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)):
+        return False
+    head = turn.request_head
+    if len(head) == turn.request_bytes:
+        return head.endswith(MQTT_DISCONNECT) and _mqtt(head)
+    # Of a long one only the size is known: 2 bytes behind it are a DISCONNECT, or a PINGREQ.
+    return _mqtt(head) and _mqtt_size(head, 0) == turn.request_bytes - len(MQTT_DISCONNECT)
+
+
+def _memcached(head: bytes) -> bool:
+    """Return whether all that was sent are commands of memcached that want no reply."""
+    at = 0
+    while at < len(head):
+        line = head[at:].partition(b"\r\n")[0]
+        words = line.split()
+        if not line.endswith(NOREPLY) or words[0] not in (*MEMCACHED_STORES, *MEMCACHED_OTHERS):
+            return False
+        at += len(line) + 2
+        if words[0] in MEMCACHED_STORES:
+            at += int(words[4]) + 2 if len(words) > 4 and words[4].isdigit() else len(head)
+    return at > 0
+
+
+def _gearman(head: bytes) -> bool:
+    at = 0
+    while at < len(head):
+        kind = int.from_bytes(head[at + 4 : at + 8], "big")
+        if not head.startswith(GEARMAN, at) or kind not in GEARMAN_UNANSWERED:
+            return False
+        at += GEARMAN_HEADER + int.from_bytes(head[at + 8 : at + GEARMAN_HEADER], "big")
+    return at > 0
+
+
 def _mqtt(head: bytes) -> bool:
     at = 0
     while at < len(head):
         kind, quality = head[at] >> 4, head[at] & MQTT_QOS
         if kind not in MQTT_UNANSWERED and (kind != MQTT_PUBLISH or quality):
             return False
-        size, digits = 0, 0
-        while at + 1 + digits < len(head) and digits < MQTT_LENGTH_BYTES:
-            byte = head[at + 1 + digits]
-            size |= (byte & 0x7F) << (7 * digits)
-            digits += 1
-            if byte < 0x80:
-                break
-        at += 1 + digits + size
+        at += _mqtt_size(head, at)
     return True
+
+
+def _mqtt_size(head: bytes, at: int) -> int:
+    """Return how long the message at a place is, by its head (MQTT 3.1.1 section 2.2.3)."""
+    size, digits = 0, 0
+    while at + 1 + digits < len(head) and digits < MQTT_LENGTH_BYTES:
+        byte = head[at + 1 + digits]
+        size |= (byte & 0x7F) << (7 * digits)
+        digits += 1
+        if byte < 0x80:
+            break
+    return 1 + digits + size
 
 
 def _amqp(head: bytes) -> Iterator[bool]:

@@ -20,16 +20,19 @@ from pcapdiag.diagnose.goodbye import (
     responder_said_goodbye,
     waits_for_no_stream,
 )
+from pcapdiag.diagnose.greeting import refused_at_the_door
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
-from pcapdiag.diagnose.timing import MS, SECOND
+from pcapdiag.diagnose.postgres import last_word
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
+from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
+from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_add, seq_distance
 from pcapdiag.model.story import Story, Turn
+from pcapdiag.model.units import MS, SECOND
 
 HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
 """How answers begin that no server gives unasked."""
@@ -65,7 +68,7 @@ def _by_bytes(story: Story) -> Work:
     turn = story.turn
     if story.responder.payload_bytes and clock_stepped(story):
         return Work.UNKNOWN
-    if turn.index == 0 or nothing_asked(story):
+    if turn.index == 0 or nothing_asked(story) or refused_at_the_door(story):
         return Work.NOTHING
     by_streams = _by_streams(story)
     if by_streams is not None:
@@ -78,6 +81,8 @@ def _by_bytes(story: Story) -> Work:
         apart = _answer_in_disorder(story) or answers_unseen(story) or opened_by_both(story)
         unsure = (apart and not nothing_answered(story)) or waits_for_no_stream(story)
         return Work.UNKNOWN if unsure else Work.WAITING
+    if last_word(story) and not story.responder.rst_count:
+        return Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
     state = response_completeness(turn)
@@ -133,7 +138,7 @@ def answer_in_time(story: Story) -> int:
         return sent
     if end.reset is None and not end.by_initiator:
         return max(0, sent - max(0, seq_distance(half.data_end, half.fin_seq)))
-    if (half.last_data_time, half.last_data_frame) <= (end.time, end.frame):
+    if (half.last_data_time, half.last_data_frame) <= moment(end):
         return sent
     return max(0, sent - max(0, seq_distance(half.data_end, _sent_until(story, end))))
 
@@ -141,7 +146,7 @@ def answer_in_time(story: Story) -> int:
 def _sent_until(story: Story, end: Ending) -> int:
     """Return the sequence number after the responder's last byte that came before the end."""
     before = [
-        (packet.seq + packet.length) & 0xFFFFFFFF
+        seq_add(packet.seq, packet.length)
         for packet in story.packets
         if not packet.from_initiator
         and packet.length
@@ -158,11 +163,11 @@ def _sent_until(story: Story, end: Ending) -> int:
 
 def _came_before(packet: PacketFact, end: Ending) -> bool:
     """Return whether the responder's packet came before the end, or was overtaken by its RST."""
-    if (packet.time, packet.frame) < (end.time, end.frame):
+    if moment(packet) < moment(end):
         return True
     if end.reset is None or end.by_initiator:
         return False
-    return seq_distance((packet.seq + packet.length) & 0xFFFFFFFF, end.reset.seq) <= 0
+    return seq_distance(seq_add(packet.seq, packet.length), end.reset.seq) <= 0
 
 
 def _answer_in_disorder(story: Story) -> bool:
@@ -203,7 +208,7 @@ def answers_unseen(story: Story) -> bool:
     if story.greeting_bytes and story.hello_responder[:10] in HTTP_SUCCESS:
         return True
     half = story.initiator
-    sent = None if half.isn is None else (half.isn + 1) & 0xFFFFFFFF
+    sent = None if half.isn is None else seq_add(half.isn, 1)
     for packet in story.packets:
         if story.packets_left_out and packet.frame > half.first_data_frame:
             # What is acknowledged then may be among those.
@@ -211,7 +216,7 @@ def answers_unseen(story: Story) -> bool:
         if packet.is_rst or packet.marks & KEEP_ALIVE:
             continue
         if packet.from_initiator:
-            end = (packet.seq + packet.length + (packet.is_syn or packet.is_fin)) & 0xFFFFFFFF
+            end = seq_add(packet.seq, packet.length + (packet.is_syn or packet.is_fin))
             sent = end if sent is None or seq_distance(end, sent) > 0 else sent
         elif packet.length and packet.has_ack and sent is not None:
             if seq_distance(packet.ack, sent) > 0:
@@ -295,7 +300,7 @@ def _lost_before_fin(story: Story) -> bool:
         return False
     last = half.data_end
     if not half.last_data_frame:
-        last = ((half.isn or 0) + 1) & 0xFFFFFFFF
+        last = seq_add(half.isn or 0, 1)
     if seq_distance(half.fin_seq, last) <= 0:
         return False
     behind = (p for p in story.packets if p.from_initiator and p.frame > half.fin_frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import SECOND, parse_seconds
 
 NO_DAY = "1970-01-01"
 """The day of what has no time. Hive's name for null is no choice: pandas cannot read a column of
@@ -20,9 +20,9 @@ def day_of(first_time: str | None) -> str | None:
     """
     if first_time is None:
         return None
-    return (_EPOCH + timedelta(seconds=parse_seconds(first_time) // NANOSECONDS)).date().isoformat()
+    return (_EPOCH + timedelta(seconds=parse_seconds(first_time) // SECOND)).date().isoformat()
 
 
 def seconds_of(time: str | None) -> float | None:
     """Return a time of the report in seconds since the epoch."""
-    return None if time is None else parse_seconds(time) / NANOSECONDS
+    return None if time is None else parse_seconds(time) / SECOND

@@ -10,14 +10,14 @@ import zstandard
 from pcapdiag import __version__, pipeline
 from pcapdiag.errors import CaptureError, FileAccessError, PcapdiagError
 from pcapdiag.fleet import carry
-from pcapdiag.fleet.kinds import Kind, largest_first, most_frequent
+from pcapdiag.fleet.kinds import Kind, most_frequent
 from pcapdiag.fleet.outcome import LEVEL, Outcome, alias
 from pcapdiag.fleet.outcomes import failed
 from pcapdiag.fleet.stamp import identify, stamp_of
 from pcapdiag.fleet.task import Claim, Task, always
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Report
 from pcapdiag.model.report_outcome import Tally
+from pcapdiag.model.units import largest_first
 from pcapdiag.report.json import render_line
 from pcapdiag.report.jsonl import report_lines
 
@@ -123,5 +123,5 @@ def _kinds(connection: Connection) -> Iterator[Kind]:
         return
     called = connection.responder
     to_proxy = connection.leg == "downstream" or called.role == "proxy"
-    upstream = None if to_proxy else join_port(called.ip, called.port)
+    upstream = None if to_proxy else called.host_port
     yield Kind(verdict.code, verdict.attribution.party, upstream)

@@ -9,7 +9,8 @@ from pcapdiag.logs.files import files_of
 from pcapdiag.logs.source import is_format
 from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions
-from pcapdiag.model.report import LINE_SCHEMA, SCHEMA
+from pcapdiag.model.report import SCHEMA
+from pcapdiag.model.report_line import LINE_SCHEMA
 
 LENGTH = 16
 """Hex digits of a fingerprint."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from pcapdiag.fleet.kinds import largest_first
 from pcapdiag.fleet.overview import captures_text, connections_text, from_here
 from pcapdiag.fleet.summary import Summary
 from pcapdiag.model.report_outcome import CaptureOutcome
+from pcapdiag.model.units import counted, largest_first
 from pcapdiag.report.suite import Case, Suite, render_suite
-from pcapdiag.report.words import count
 
 NAME = "captures"
 MAX_UPSTREAMS = 20
@@ -47,14 +46,14 @@ def _case(outcome: CaptureOutcome) -> Case:
         case.result, case.type, case.message = "error", outcome.status, outcome.reason
     elif outcome.failed:
         case.result, case.type = "failure", next(iter(largest_first(Counter(outcome.failures))))
-        of = count(outcome.connections, "connection")
+        of = counted(outcome.connections, "connection")
         kinds = len(outcome.failures)
-        more = f" and {count(kinds - 1, 'more kind')} of failure" if kinds > 1 else ""
+        more = f" and {counted(kinds - 1, 'more kind')} of failure" if kinds > 1 else ""
         case.message = f"{outcome.failed:,} of {of} failed: {case.type}{more}"
         case.text = "\n".join(_lines(outcome))
     elif outcome.severities.get("failure"):
         case.result, case.type = "failure", "finding"
-        found = count(outcome.severities["failure"], "finding")
+        found = counted(outcome.severities["failure"], "finding")
         case.message = f"{found} of severity failure among {', '.join(sorted(outcome.findings))}"
         case.text = "\n".join(_lines(outcome))
     return case
@@ -66,7 +65,7 @@ def _lines(outcome: CaptureOutcome) -> Iterator[str]:
         yield f"{kind.connections:,}  {kind.code} by {kind.party}{at}"
     more = len(outcome.upstreams) - MAX_UPSTREAMS
     if more > 0:
-        yield f"and {count(more, 'more kind')} of failure"
+        yield f"and {counted(more, 'more kind')} of failure"
     for code, number in sorted(outcome.findings.items()):
         yield f"{number:,}  finding {code}"
     yield from (f"also found as {from_here(name)}" for name in outcome.names[1:MAX_UPSTREAMS])

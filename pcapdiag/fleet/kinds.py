@@ -31,8 +31,3 @@ def most_frequent(kinds: Counter[Kind]) -> list[UpstreamCount]:
         UpstreamCount(code=kind.code, party=kind.party, upstream=kind.upstream, connections=count)
         for kind, count in [*ranked[:MAX_UPSTREAMS], *sorted(rest.items())]
     ]
-
-
-def largest_first(counts: Counter[str]) -> dict[str, int]:
-    """Return counts in the order of size, then of names."""
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

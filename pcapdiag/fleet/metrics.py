@@ -15,6 +15,7 @@ from pcapdiag import __version__
 from pcapdiag.errors import OutputError, UsageError
 from pcapdiag.fleet.files import told, written_aside
 from pcapdiag.fleet.totals import Ledger, Totals
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Party
 from pcapdiag.model.report_outcome import OutcomeStatus
 
@@ -121,18 +122,17 @@ class Metrics:
         """Answer scrapes at an address; yield it as a URL. Raises OutputError."""
         from prometheus_client import start_http_server
 
-        name = f"[{host}]" if ":" in host else host
         try:
             server, thread = start_http_server(port, host, self._registry())
         except (OSError, UnicodeError) as error:
             what = getattr(error, "strerror", None) or "no such address"
-            text = f"cannot listen on {name}:{port}: {what}"
+            text = f"cannot listen on {join_port(host, port)}: {what}"
             raise OutputError(text, "choose another --metrics-listen") from error
         # A caller that hangs up is no fault of ours, and no traceback for the terminal. A method of
         # the server that is there takes the place of its class's.
         server.handle_error = _say_nothing  # type: ignore[assignment, method-assign]
         try:
-            yield f"http://{name}:{server.server_port}/metrics"
+            yield f"http://{join_port(host, server.server_port)}/metrics"
         finally:
             server.shutdown()
             server.server_close()

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from pcapdiag.fleet.summary import CaptureRow, Row, Summary
 from pcapdiag.model.harmless import harmless
+from pcapdiag.model.units import counted
 from pcapdiag.report.layout import Page
-from pcapdiag.report.words import count, size
+from pcapdiag.report.words import size
 
 MAX_LINES = 10
 """Lines of each list; summary.html has more."""
@@ -35,13 +36,13 @@ def render_overview(summary: Summary, page: Page, out: str) -> Iterator[str]:
 
 def captures_text(summary: Summary) -> str:
     """Return how many captures were examined, and what became of the others."""
-    parts = [f"{count(summary.captures, 'capture')}: {summary.examined:,} examined"]
+    parts = [f"{counted(summary.captures, 'capture')}: {summary.examined:,} examined"]
     parts += [f"{number:,} {status}" for status, number in summary.not_examined.items()]
     if summary.damaged:
         parts.append(f"{summary.damaged:,} of them damaged")
     if summary.duplicates:
         parts.append(
-            f"{count(summary.duplicates, 'copy', 'copies')} found elsewhere, not counted again"
+            f"{counted(summary.duplicates, 'copy', 'copies')} found elsewhere, not counted again"
         )
     return ", ".join(parts)
 
@@ -49,11 +50,11 @@ def captures_text(summary: Summary) -> str:
 def connections_text(summary: Summary) -> str:
     """Return how many connections, requests and findings there were."""
     parts = [
-        f"{count(summary.connections, 'connection')}: {summary.failed:,} failed",
-        f"{count(summary.packets, 'packet')}, {size(summary.bytes)}",
+        f"{counted(summary.connections, 'connection')}: {summary.failed:,} failed",
+        f"{counted(summary.packets, 'packet')}, {size(summary.bytes)}",
     ]
     if summary.failed_requests:
-        parts.insert(1, f"{count(summary.failed_requests, 'failed request')}")
+        parts.insert(1, f"{counted(summary.failed_requests, 'failed request')}")
     found = [f"{number:,} {severity}" for severity, number in summary.severities.items()]
     if found:
         parts.append("findings: " + ", ".join(found))

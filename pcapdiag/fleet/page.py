@@ -8,8 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pcapdiag.fleet.overview import common_folder
 from pcapdiag.fleet.summary import Summary
+from pcapdiag.model.units import counted
 from pcapdiag.report.html import assets
-from pcapdiag.report.words import count, size
+from pcapdiag.report.words import size
 
 ROWS = 30
 """Rows of a list; the tables have all."""
@@ -40,16 +41,21 @@ def render_summary(summary: Summary) -> str:
 
 
 def _texts(summary: Summary) -> dict[str, str]:
-    copies = f"{count(summary.duplicates, 'copy', 'copies')} found elsewhere, not counted again"
+    copies = f"{counted(summary.duplicates, 'copy', 'copies')} found elsewhere, not counted again"
     return {
         "outcome": headline(summary),
-        "captures": count(summary.captures, "capture"),
+        "captures": counted(summary.captures, "capture"),
         "copies": copies if summary.duplicates else "",
-        "read": f"{count(summary.connections, 'connection')}, {count(summary.packets, 'packet')}, "
-        f"{size(summary.bytes)}",
+        "read": ", ".join(
+            (
+                counted(summary.connections, "connection"),
+                counted(summary.packets, "packet"),
+                size(summary.bytes),
+            )
+        ),
         "findings": ", ".join(f"{n:,} {severity}" for severity, n in summary.severities.items()),
-        "not_examined": f"{count(summary.captures - summary.examined, 'capture')} not examined",
-        "damaged": f"{count(summary.damaged, 'capture')} damaged",
+        "not_examined": f"{counted(summary.captures - summary.examined, 'capture')} not examined",
+        "damaged": f"{counted(summary.damaged, 'capture')} damaged",
     }
 
 
@@ -58,9 +64,9 @@ def headline(summary: Summary) -> str:
     if not summary.examined:
         return "Nothing could be examined"
     if not summary.failed:
-        return f"Nothing failed in {count(summary.examined, 'capture')}"
-    failed = f"{summary.failed:,} of {count(summary.connections, 'connection')} failed"
-    return f"{failed}, in {count(_captures_with_failures(summary), 'capture')}"
+        return f"Nothing failed in {counted(summary.examined, 'capture')}"
+    failed = f"{summary.failed:,} of {counted(summary.connections, 'connection')} failed"
+    return f"{failed}, in {counted(_captures_with_failures(summary), 'capture')}"
 
 
 def _captures_with_failures(summary: Summary) -> int:

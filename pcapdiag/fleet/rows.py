@@ -13,7 +13,8 @@ from pcapdiag.fleet.cells import Cell, Members, cells
 from pcapdiag.fleet.columns import CAPTURES, CONNECTIONS, FINDINGS
 from pcapdiag.fleet.manifest import Entry
 from pcapdiag.fleet.outcome import Outcome, alias, content_of
-from pcapdiag.model.report import CaptureOutcome, Line, LineCapture, LineError
+from pcapdiag.model.report import CaptureOutcome
+from pcapdiag.model.report_line import Line, LineCapture, LineError
 from pcapdiag.report.json import render_line
 
 Row = tuple[str, list[Cell]]

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from pcapdiag import __version__
-from pcapdiag.fleet.kinds import OTHERS, largest_first
+from pcapdiag.fleet.kinds import OTHERS
 from pcapdiag.model.report_outcome import CaptureOutcome, OutcomeStatus
+from pcapdiag.model.units import largest_first
 from pcapdiag.report.conditions import Tally
 
 SCHEMA = "pcapdiag-triage/1"

@@ -18,6 +18,7 @@ from pcapdiag.fleet.capture import Capture
 from pcapdiag.fleet.examine import examine
 from pcapdiag.fleet.task import Task
 from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.packet import ACK, PSH, RST, SYN
 
 _LATE = (
     "cryptography.hazmat.decrepit.ciphers.algorithms",
@@ -34,7 +35,6 @@ _PCAP = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
 """Header of a pcap file of bare IP packets (LINKTYPE_RAW)."""
 _CALLER, _CALLED = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
 """Addresses for documentation (RFC 5737)."""
-_FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _HELLO = bytes.fromhex("16030100310100002d0303") + bytes(32) + bytes.fromhex("000002c02b01000000")
 """The start of a TLS handshake."""
 _ALERT = bytes.fromhex("15030300020228")
@@ -71,14 +71,14 @@ def _records() -> Iterator[bytes]:
 
 
 def _packets() -> Iterator[bytes]:
-    yield _packet(1000, 80, 0, 0, _SYN)
-    yield _packet(80, 1000, 0, 1, _RST | _ACK)
+    yield _packet(1000, 80, 0, 0, SYN)
+    yield _packet(80, 1000, 0, 1, RST | ACK)
     for port, called, asked, answer in ((1001, 80, _GET, _ANSWER), (1002, 443, _HELLO, _ALERT)):
-        yield _packet(port, called, 0, 0, _SYN)
-        yield _packet(called, port, 0, 1, _SYN | _ACK)
-        yield _packet(port, called, 1, 1, _ACK | _PSH, asked)
-        yield _packet(called, port, 1, 1 + len(asked), _ACK | _PSH, answer)
-        yield _packet(called, port, 1 + len(answer), 1 + len(asked), _RST | _ACK)
+        yield _packet(port, called, 0, 0, SYN)
+        yield _packet(called, port, 0, 1, SYN | ACK)
+        yield _packet(port, called, 1, 1, ACK | PSH, asked)
+        yield _packet(called, port, 1, 1 + len(asked), ACK | PSH, answer)
+        yield _packet(called, port, 1 + len(answer), 1 + len(asked), RST | ACK)
 
 
 def _packet(

@@ -47,7 +47,7 @@ def note_syn(p: Packet, flow: Flow, f: HalfFlow, opened: int, time: int, moments
 
 
 def note_last_step(
-    p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, frame: int, time: int, table: Table
+    p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int, table: Table
 ) -> None:
     """Note whether the initiator ``f`` acknowledges the SYN-ACK: the connection is there then."""
     if flow.syn_ack_count == 0 or p.flags & (SYN | RST) or p.seq == f.isn:
@@ -56,7 +56,6 @@ def note_last_step(
         return
     flow.handshake_done = 1
     flow.established_time = time
-    flow.established_frame = frame
     flow.early_resets = flow.rst_kept
     flow.rtt_to_initiator = time - flow.syn_ack_time
     if flow.syn_time > 0:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pcapdiag.model.units import SECOND
+
 KEPT = 64
 """Packets of ARP remembered, the newest."""
 MAX_CLAIMS = 4_096
-WINDOW = 1_000_000_000
+WINDOW = SECOND
 """A host that asks by ARP so soon (ns) before it sends had forgotten its neighbour."""
 
 

@@ -121,7 +121,7 @@ cdef class Flow:
     cdef public short version, evicted, open_at_end, alarming, ask_kind, look
     cdef public short interface1, interface2, interface3, vlan1
     cdef public long long first_frame, start, syn_count, syn_time
-    cdef public long long syn_ack_time, established_time, established_frame
+    cdef public long long syn_ack_time, established_time
     cdef public long long early_resets, lost_to, spare_to, same_as, answers_stream
     cdef public long long rtt_to_responder, rtt_to_initiator, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time

@@ -316,7 +316,6 @@ class Flow:
         self.syn_ack_count = 0
         self.syn_ack_time = 0
         self.established_time = 0
-        self.established_frame = 0
         self.early_resets = 0
         self.lost_to = -1
         self.spare_to = -1

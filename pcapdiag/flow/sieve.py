@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.slabs import FACT_WORDS
 from pcapdiag.flow.story import packet_fact
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import (
     ACKED_UNSEEN,
     ANY_RETRANSMISSION,
@@ -99,4 +100,4 @@ class Sieve:
             return []
         opened = self._flow.a_opened
         found = [packet_fact(row, opened) for rows in (self._plain, self._telling) for row in rows]
-        return sorted(found, key=lambda packet: (packet.time, packet.frame))
+        return sorted(found, key=moment)

@@ -10,7 +10,7 @@ from typing import Any
 from pcapdiag.decode.rows import HAS_DF, HAS_SACK, HAS_TIMESTAMPS, IS_IPV6, IS_MULTIPATH
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS, FactSlab
 from pcapdiag.flow.told_turns import hello, last_turn, noted_turn
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
@@ -29,6 +29,8 @@ _counts_and_places = attrgetter(
 
 MAX_ADDRESSES = 4_096
 """Addresses of which the text is kept, as it is asked for again and again."""
+FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
+"""Packets of a story that come before those left out."""
 MAX_SYNS = 16
 """SYNs, and as many SYN-ACKs, that are told of one connection."""
 _FRAME = 0xFFFFFFFFFFF

@@ -4,7 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.graves cimport Graves
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
-cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, _INSIDE, LAST_INSIDE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS
+cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, INSIDE, LASTINSIDE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS
 
 
 @cython.final
@@ -47,4 +47,4 @@ cdef class Table:
     cdef Endpoint _endpoint(self, long long version, unsigned long long high, unsigned long long low, long long port, long long inside)
 
 @cython.locals(called_here=cython.bint)
-cpdef long long goes_inside(Host opener, Host answerer)
+cpdef long long goes_inside(long long version, unsigned long long opener_high, unsigned long long opener_low, unsigned long long high, unsigned long long low) noexcept

@@ -13,6 +13,7 @@ from __future__ import annotations
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.graves import Graves
 from pcapdiag.flow.records import Endpoint, Flow, Host, Tombstone
+from pcapdiag.model.addresses import Key
 from pcapdiag.model.packet import ACK, SYN
 
 BUCKETS = 65_536
@@ -20,7 +21,7 @@ MAX_HOSTS = 32_768
 INSIDE = 1 << 16
 """Added to the port in the key of an endpoint that was called from a loopback address."""
 LAST_INSIDE = 6
-"""The lowest IPv6 addresses are the host's own: ::1, and ::6 of a sidecar."""
+"""The lowest IPv6 addresses are the host's own: ::1 (RFC 4291 2.5.3), and ::6 of a sidecar."""
 MAX_ENDPOINTS = 16_384
 MAX_PEERS = 4
 """Other ends of an address that are remembered to tell a proxy from a client or a server."""
@@ -33,7 +34,6 @@ GONE = -1
 # Twins in C of constants that plain Python imports.
 _ACTIVE = ACTIVE
 _EMBRYONIC = EMBRYONIC
-_INSIDE = INSIDE
 
 
 class Table:
@@ -247,7 +247,7 @@ class Table:
             opener, answerer = flow.b.host, flow.a.host
             high, low, port = flow.high_a, flow.low_a, flow.port_a
         opener.opened += 1
-        inside = goes_inside(opener, answerer)
+        inside = goes_inside(opener.version, opener.high, opener.low, high, low)
         endpoint = answerer.last_endpoint
         if (
             endpoint is None
@@ -265,7 +265,7 @@ class Table:
                 opener.peers.add((answerer.version, answerer.high, answerer.low))
 
     def _endpoint(self, version: int, high: int, low: int, port: int, inside: int) -> Endpoint:
-        key = (version, high, low, port + _INSIDE * inside)
+        key = (version, high, low, port + INSIDE * inside)
         endpoint = self.endpoints.get(key)
         if endpoint is None:
             if len(self.endpoints) >= MAX_ENDPOINTS:
@@ -277,13 +277,19 @@ class Table:
         return endpoint
 
 
-def goes_inside(opener: Host, answerer: Host) -> int:
+def endpoint_key(caller: Key, called: Key, port: int) -> tuple[int, int, int, int]:
+    """Return how an endpoint is known, by who called it; addresses as ``hosts`` has them."""
+    version, high, low = called
+    return version, high, low, port + INSIDE * goes_inside(*caller, high, low)
+
+
+def goes_inside(version: int, opener_high: int, opener_low: int, high: int, low: int) -> int:
     """Say whether a host's loopback called another address: of that host, then.
 
     So a sidecar calls its application (Istio: from 127.0.0.6 or ::6), while the same address and
     port is the sidecar for all others: two listeners.
     """
-    if opener.version == 4:
-        return 1 if opener.low >> 24 == 127 and answerer.low >> 24 != 127 else 0
-    called_here = answerer.high == 0 and answerer.low <= LAST_INSIDE
-    return 1 if opener.high == 0 and opener.low <= LAST_INSIDE and not called_here else 0
+    if version == 4:
+        return 1 if opener_low >> 24 == 127 and low >> 24 != 127 else 0
+    called_here = high == 0 and low <= LAST_INSIDE
+    return 1 if opener_high == 0 and opener_low <= LAST_INSIDE and not called_here else 0

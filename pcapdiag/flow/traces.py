@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.slabs import FACT_WORDS
 from pcapdiag.flow.story import address_text, halves, icmp_facts, packet_fact
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.points import End, Trace
 
@@ -95,7 +96,7 @@ class Traces:
         return Trace(
             point=self._point,
             stream=stream,
-            packets=tuple(sorted(_packets(kept), key=_by_time)),
+            packets=tuple(sorted(_packets(kept), key=moment)),
             cut=cut,
             gap=_gap(kept) if cut else None,
             initiator=_end(flow, a=flow.a_opened == 1),
@@ -120,10 +121,6 @@ def _packets(kept: _Kept) -> Iterator[PacketFact]:
     for rows in (kept.first, kept.last):
         for start in range(0, len(rows), FACT_WORDS):
             yield packet_fact(rows[start : start + FACT_WORDS], kept.flow.a_opened)
-
-
-def _by_time(packet: PacketFact) -> tuple[int, int]:
-    return packet.time, packet.frame
 
 
 def _end(flow: Flow, *, a: bool) -> End:

@@ -52,7 +52,7 @@ cdef class Tracker:
     cdef const long long[::1] link_types
     cdef public long long now, next_sweep, watching
     cdef public long long packets, first_time, last_time, undecoded
-    cdef public long long other_protocols, fragments, unknown_link
+    cdef public long long other_protocols, fragments
     cdef public long long acked_unseen, super_segments, bad_checksums
 
     cpdef int watch(self, set streams, on_packet) except -1

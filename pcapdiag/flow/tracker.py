@@ -151,7 +151,6 @@ class Tracker:
         self.undecoded = 0
         self.other_protocols = 0
         self.fragments = 0
-        self.unknown_link = 0
         self.acked_unseen = 0
         self.super_segments = 0
         self.bad_checksums = 0
@@ -299,10 +298,7 @@ class Tracker:
                 self._reassembled(p, whole, frame, time, interface)
         elif kind == _ICMP_ERROR:
             self.icmp_errors.note(p, frame, time)
-        elif kind == _UNDECODED:
-            self.undecoded += 1
-        elif kind == _UNKNOWN_LINK:
-            self.unknown_link += 1
+        elif kind in (_UNDECODED, _UNKNOWN_LINK):
             self.undecoded += 1
         elif kind == _ARP:
             self.neighbours.note(p.source_low, p.mac, frame, time)
@@ -384,7 +380,7 @@ class Tracker:
             note_syn(p, flow, f, opened, time, self.moments)
         if p.flags & ACK:
             if opened and flow.handshake_done == 0:
-                note_last_step(p, flow, f, r, frame, time, self.table)
+                note_last_step(p, flow, f, r, time, self.table)
             elif flow.request_acked_time == 0 and flow.turn_index > 0 and not opened:
                 note_request_acked(p, flow, r, time)
         # A RST's bytes say why it was sent (RFC 9293 3.5.3), and are nobody's answer.

@@ -232,6 +232,10 @@ class Turns:
         note_served(endpoint, time)
         if flow.turn_index == 1 and endpoint.connections <= FIRST_BYTES_OF:
             self._note_accepted(p, flow, endpoint)
+        i = flow.a if flow.a_opened else flow.b
+        if i.fin_frame:
+            # Who had left did not wait for it: it tells nothing of how long answers take.
+            return
         took = time - flow.request_last_time
         if took > endpoint.longest_answer:
             endpoint.longest_answer = took

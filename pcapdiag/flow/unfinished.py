@@ -6,8 +6,9 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.table import Table
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.model.units import SECOND
 
-LATE = 600_000_000_000
+LATE = 600 * SECOND
 """How long (ns) packets of a connection that was judged may still come, and are no new one."""
 
 

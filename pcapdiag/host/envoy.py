@@ -15,7 +15,13 @@ from urllib.parse import quote, urlsplit
 
 from pcapdiag.errors import UsageError
 from pcapdiag.host.kernel import Reading
-from pcapdiag.model.snapshot import Envoy, EnvoyCertificate, EnvoyCluster, EnvoyHost, EnvoyListener
+from pcapdiag.model.snapshot_envoy import (
+    Envoy,
+    EnvoyCertificate,
+    EnvoyCluster,
+    EnvoyHost,
+    EnvoyListener,
+)
 
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_SECONDS = 10.0

@@ -8,7 +8,8 @@ import msgspec
 
 from pcapdiag.host.counters import growth
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.snapshot import Counters, Envoy, Listener, Snapshot
+from pcapdiag.model.snapshot import Counters, Snapshot
+from pcapdiag.model.snapshot_envoy import Envoy
 from pcapdiag.model.units import parse_seconds
 
 NEARLY = 0.9
@@ -65,15 +66,10 @@ def _counted(snapshot: Snapshot) -> tuple[Counters, bool]:
     return growth(snapshot.earlier, snapshot.counters), True
 
 
-def is_full(listener: Listener) -> bool:
-    """Return whether the accept queue takes nothing more (Linux sk_acceptq_is_full)."""
-    return listener.limit is not None and listener.queue > listener.limit
-
-
 def _queues(snapshot: Snapshot) -> Iterator[Remark]:
     for one in snapshot.sockets.listeners:
-        name = join_port(one.address, one.port)
-        if is_full(one):
+        name = one.host_port
+        if one.is_full:
             yield Remark(f"accept queue of {name} is full: {one.queue} of {one.limit}")
         elif one.limit and one.queue >= NEARLY * one.limit:
             yield Remark(f"accept queue of {name} is nearly full: {one.queue} of {one.limit}")
@@ -197,7 +193,7 @@ def _of_envoy(envoy: Envoy) -> Iterator[Remark]:
     for cluster in envoy.clusters:
         bad = [host for host in cluster.hosts if not host.healthy]
         if bad or not cluster.hosts_total:
-            names = ", ".join(join_port(host.address, host.port) for host in bad[:3])
+            names = ", ".join(host.host_port for host in bad[:3])
             why = ", ".join(sorted({flag for host in bad for flag in host.flags}))
             out = f"{len(bad)} of {cluster.hosts_total} endpoints out ({names}: {why})"
             yield Remark(f"Envoy cluster {cluster.name}: {out if bad else 'no endpoints'}")

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import hops
-from pcapdiag.model.report import Connection, Reset, ResetSigns
+from pcapdiag.model.report import Connection, ResetSigns
 
 MAX_VALUES = 16
 """Different values of one kind that are told apart in one group."""
@@ -33,7 +33,7 @@ class Alike(msgspec.Struct):
 
     def add(self, connection: Connection) -> None:
         """Take up a connection's decisive reset, if it has one."""
-        reset = decisive_reset(connection)
+        reset = connection.decisive_reset
         if reset is None:
             return
         self.resets += 1
@@ -78,12 +78,6 @@ def joined(parts: Iterable[Alike]) -> Alike:
     for part in parts:
         whole.join(part)
     return whole
-
-
-def decisive_reset(connection: Connection) -> Reset | None:
-    """Return the reset that the verdict is about."""
-    frames = connection.verdict.frames
-    return next((reset for reset in connection.resets if reset.frame in frames), None)
 
 
 def _count(values: Counter[_T], value: _T) -> None:

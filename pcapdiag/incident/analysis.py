@@ -11,7 +11,6 @@ from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.diagnose.http2.effects import open_again
 from pcapdiag.diagnose.judge import judge, judge_first
-from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story
 from pcapdiag.incident.archive import Archive, Archived, Connections, outcome_of
@@ -33,6 +32,7 @@ from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import KeyState
+from pcapdiag.model.units import SECOND, counted
 
 if TYPE_CHECKING:
     from pcapdiag.correlate.selection import Selection
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pcapdiag.host.load import Loaded
     from pcapdiag.incident.drawing import Drawing
 
-LIVE = 600_000_000_000
+LIVE = 600 * SECOND
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, overload
 
 from pcapdiag.diagnose.judge import Earlier
-from pcapdiag.incident.explaining import by_stream, label
+from pcapdiag.incident.explaining import by_stream
 from pcapdiag.incident.store import KEPT_AS_THEY_ARE, Store
-from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.report import Connection, Finding, label_of
 from pcapdiag.model.story import Story
 
 Outcome = Literal["ok", "doubtful", "failed"]
@@ -141,7 +141,7 @@ class Connections(Sequence[Connection]):
             self._complete(connection)
             if self._all_known and self._store.is_shared(number):
                 self._completed.add(number)
-        where = label(connection, self._first_point), connection.stream
+        where = label_of(connection.point, self._first_point), connection.stream
         connection.findings = list(self._findings.get(where, ()))
         return connection
 

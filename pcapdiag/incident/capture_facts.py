@@ -13,7 +13,7 @@ from pcapdiag.model.report import (
     FileError,
     UnreadableFile,
 )
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import format_known
 
 UNREAD_SHARE = 0.05
 """Share of the packets from which what is recognised and not read is worth a word."""
@@ -26,8 +26,8 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         files=[_file(facts) for facts in capture.files],
         packets=capture.packets,
         bytes=capture.wire_bytes,
-        first_time=_time(capture.first_time),
-        last_time=_time(capture.last_time),
+        first_time=format_known(capture.first_time),
+        last_time=format_known(capture.last_time),
         link_types=capture.link_types,
         truncated_packets=capture.truncated,
         duplicate_packets=tracker.copies.count,
@@ -92,8 +92,8 @@ def _file(facts: FileFacts) -> CaptureFile:
         path=facts.path,
         format="pcapng" if facts.format == "pcapng" else "pcap",
         compression=facts.compression,
-        first_time=_time(facts.first_time),
-        last_time=_time(facts.last_time),
+        first_time=format_known(facts.first_time),
+        last_time=format_known(facts.last_time),
         packets=facts.packets,
         size=facts.size,
         interfaces=facts.interfaces,
@@ -102,7 +102,3 @@ def _file(facts: FileFacts) -> CaptureFile:
     if facts.error is not None:
         file.error = FileError(byte=facts.error.byte, message=facts.error.message)
     return file
-
-
-def _time(ns: int | None) -> str | None:
-    return None if ns is None else format_seconds(ns)

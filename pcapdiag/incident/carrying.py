@@ -15,6 +15,7 @@ import msgspec
 
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.capture.batch import WIRE_BYTES
+from pcapdiag.capture.pcapng import NANOSECONDS
 from pcapdiag.capture.writing.blocks import (
     enhanced_packet,
     interface_description,
@@ -31,8 +32,6 @@ MAX_BYTES = 32 * 1024**2
 MAX_OF_ONE = 1024**2
 """Of one connection: the newest ones. What came before counts as not captured (midstream)."""
 LEAST_OF_ONE = 2_048
-NANOSECONDS = 9
-"""if_tsresol."""
 _TCP, _ICMP_ERROR = 1, 2
 """What ``Packet.decode`` says of packets that belong to a connection."""
 

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pcapdiag.model.fleet import CertificateFact
 from pcapdiag.model.story import Half, Story
 from pcapdiag.model.tls import Certificate, CertificateFlight
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND
 
 MAX_CERTIFICATES = 256
 """Certificates that end soon of which is told, each once for an endpoint."""
 MAX_STREAMS = 20
-DAY = 86_400 * NANOSECONDS
+DAY = 86_400 * SECOND
 SOON = 14 * DAY
 SHORT_LIVED = 30 * DAY
 """Certificates for less than this (ns) are renewed by programs all the time (ACME, meshes)."""
@@ -101,4 +101,4 @@ def _ends_soon(der: bytes, time: int) -> bool:
         end = datetime.fromisoformat(f"{century}{text[:6]}T{text[6:]}").replace(tzinfo=UTC)
     except ValueError:
         return False
-    return 0 < end.timestamp() * NANOSECONDS - time <= SOON
+    return 0 < end.timestamp() * SECOND - time <= SOON

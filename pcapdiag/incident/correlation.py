@@ -16,7 +16,6 @@ from pcapdiag.correlate.roles import Ends, Roles
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.findings.lost_between import LostBetween
 from pcapdiag.diagnose.points.way import Way
-from pcapdiag.diagnose.text import counted
 from pcapdiag.incident.archive import Connections
 from pcapdiag.incident.logged import Logged
 from pcapdiag.incident.merge import Meeting, View, merge, sighting
@@ -33,6 +32,7 @@ from pcapdiag.incident.units import Units
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.points import Matches, Print
 from pcapdiag.model.report import Connection, Finding, SegmentSeries, Topology
+from pcapdiag.model.units import counted
 
 MAX_SAMPLE = 100
 """Healthy connections that are read a second time, too."""

@@ -15,12 +15,13 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import AtEnds, fill
-from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.incident.failure_time import failure_time
 from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.report import (
     Alternative,
@@ -40,13 +41,11 @@ from pcapdiag.model.report import (
     Verdict,
 )
 from pcapdiag.model.story import Half, Story
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import format_seconds, in_seconds
 from pcapdiag.protocols.server_name import server_name
 
 if TYPE_CHECKING:
-    from pcapdiag.incident.series import Zero
-
-FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
+    pass
 
 
 def describe(
@@ -68,10 +67,10 @@ def describe(
         first_frame=story.first_frame,
         start=format_seconds(story.start),
         end=format_seconds(story.end),
-        handshake_rtt=_seconds(story.handshake_rtt),
+        handshake_rtt=in_seconds(story.handshake_rtt),
         handshake_rtt_parts=RttParts(
-            to_initiator=_seconds(story.rtt_to_initiator),
-            to_responder=_seconds(story.rtt_to_responder),
+            to_initiator=in_seconds(story.rtt_to_initiator),
+            to_responder=in_seconds(story.rtt_to_responder),
         ),
         initiator_inferred=story.initiator_inferred,
         same_as=story.same_as,
@@ -114,7 +113,7 @@ def add_resets(
             Reset(
                 frame=packet.frame,
                 time=format_seconds(packet.time),
-                from_="initiator" if packet.from_initiator else "responder",
+                from_=side_of(packet.from_initiator),
                 attribution=attribution,
                 ttl=packet.ttl,
                 window=packet.window,
@@ -129,11 +128,11 @@ def add_timeline(connection: Connection, story: Story, judgement: Judgement) -> 
     connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS, labels(story))
 
 
-def add_series(connection: Connection, story: Story, zero: Zero | None = None) -> None:
-    """Add what a connection's charts draw; ``zero`` is as for :func:`series`."""
+def add_series(connection: Connection, story: Story) -> None:
+    """Add what a connection's charts draw."""
     from pcapdiag.incident.series import series  # Only here: text has no charts.
 
-    connection.series = series(story, FIRST_PACKETS, zero)
+    connection.series = series(story, FIRST_PACKETS)
 
 
 def shorten(connection: Connection) -> None:
@@ -233,7 +232,7 @@ def _parties(actors: tuple[str, ...], ends: Ends) -> list[Party]:
 
 def _quiet(story: Story, reset: PacketFact) -> float | None:
     idle = reset_after_idle(story, reset)
-    return _seconds(idle.quiet) if idle else None
+    return in_seconds(idle.quiet) if idle else None
 
 
 def asked_name(story: Story) -> str:
@@ -246,7 +245,3 @@ def asked_name(story: Story) -> str:
 def _endpoint(half: Half, role: Role, names: NameTable, asked: str = "") -> Endpoint:
     name = names.name(half.address, asked)
     return Endpoint(ip=half.address, port=half.port, role=role, name=name)
-
-
-def _seconds(duration: int | None) -> float | None:
-    return None if duration is None else duration / NANOSECONDS

@@ -9,7 +9,7 @@ from pcapdiag.diagnose.http.reply import product_name
 from pcapdiag.diagnose.http.words import quoted, request_words, status_words
 from pcapdiag.model.http import Exchange, GrpcFacts, HttpFacts
 from pcapdiag.model.report_http import GrpcCall, Http, HttpExchange, LocalReplyFacts
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import format_known, in_seconds
 from pcapdiag.protocols.http.grpc import status_name
 
 MAX_LISTED = 100
@@ -92,7 +92,7 @@ def _exchange(one: Exchange, responder: str, retry_of: int | None) -> HttpExchan
         target=one.target,
         host=one.host,
         request_frame=one.request_frame,
-        request_time=None if one.request_time is None else format_seconds(one.request_time),
+        request_time=format_known(one.request_time),
         status=one.status,
         response_frame=one.response_frame,
         length=one.length,
@@ -116,5 +116,5 @@ def _grpc(grpc: GrpcFacts) -> GrpcCall:
         status=grpc.status,
         name=None if grpc.status is None else status_name(grpc.status),
         message=grpc.message,
-        timeout=None if grpc.timeout is None else grpc.timeout / NANOSECONDS,
+        timeout=in_seconds(grpc.timeout),
     )

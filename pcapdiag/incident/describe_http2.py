@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from pcapdiag.diagnose.http.words import quoted
 from pcapdiag.diagnose.http2.errors import error_name
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import GoAway, Http2Facts, RstStream
-from pcapdiag.model.report_http2 import End, Http2, Http2GoAway, Http2Reset
+from pcapdiag.model.report_http2 import Http2, Http2GoAway, Http2Reset
 from pcapdiag.model.units import format_seconds
 
 MAX_LISTED = 100
@@ -49,7 +50,7 @@ def _reset(one: RstStream) -> Http2Reset:
     return Http2Reset(
         frame=one.frame,
         time=format_seconds(one.time),
-        from_=_end(one.from_initiator),
+        from_=side_of(one.from_initiator),
         stream_id=one.stream_id,
         error_code=one.code,
         error_name=error_name(one.code),
@@ -60,13 +61,9 @@ def _goaway(one: GoAway) -> Http2GoAway:
     return Http2GoAway(
         frame=one.frame,
         time=format_seconds(one.time),
-        from_=_end(one.from_initiator),
+        from_=side_of(one.from_initiator),
         last_stream_id=one.last_stream_id,
         error_code=one.code,
         error_name=error_name(one.code),
         debug=one.debug,
     )
-
-
-def _end(from_initiator: bool) -> End:
-    return "initiator" if from_initiator else "responder"

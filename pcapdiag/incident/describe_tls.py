@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcapdiag.diagnose.tls import words
-from pcapdiag.model.report_tls import (
-    End,
-    Tls,
-    TlsAlert,
-    TlsCertificate,
-    TlsClientHello,
-    TlsServerHello,
-)
+from pcapdiag.model.ends import End, side_of
+from pcapdiag.model.report_tls import Tls, TlsAlert, TlsCertificate, TlsClientHello, TlsServerHello
 from pcapdiag.model.tls import (
     Alert,
     Certificate,
@@ -25,12 +19,14 @@ from pcapdiag.model.tls import (
 from pcapdiag.model.units import format_seconds
 from pcapdiag.protocols.tls import names
 from pcapdiag.protocols.tls.certificates import certificates_in
+from pcapdiag.protocols.tls.numbers import (
+    CERTIFICATES,
+    CLIENT_HELLO,
+    NEW_SESSION_TICKET,
+    SERVER_HELLO,
+)
 
-CLIENT_HELLO, SERVER_HELLO = 1, 2
-CERTIFICATES = (11, 25)
-"""Certificate, and CompressedCertificate (RFC 8879)."""
 WARNING = 1
-TICKET = 4
 
 
 def describe_tls(facts: TlsFacts) -> Tls:
@@ -62,7 +58,7 @@ def _by_frame(facts: TlsFacts) -> Iterator[tuple[int, str]]:
     """Yield the messages of one frame as one label: a flight is one event."""
     frames: dict[int, list[str]] = {}
     for message in facts.messages:
-        if message.type != TICKET:
+        if message.type != NEW_SESSION_TICKET:
             frames.setdefault(message.frame, []).append(_message(facts, message))
     for frame, told in frames.items():
         yield frame, ", ".join(told)
@@ -144,7 +140,7 @@ def _alert(alert: Alert) -> TlsAlert:
     return TlsAlert(
         frame=alert.frame,
         time=format_seconds(alert.time),
-        from_="initiator" if alert.from_initiator else "responder",
+        from_=side_of(alert.from_initiator),
         level=("warning" if alert.level == WARNING else "fatal") if known else "encrypted",
         code=alert.code,
         name=names.alert_name(alert.code) if alert.code is not None else "",

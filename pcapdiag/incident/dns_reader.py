@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.story import address_text
-from pcapdiag.model.dns import DnsFacts, DnsMessage, DnsParty
+from pcapdiag.model.dns import PORT, DnsFacts, DnsMessage, DnsParty
 from pcapdiag.model.story import Story
 
 if TYPE_CHECKING:
     from pcapdiag.incident.lookups import Lookups
 
-PORT = 53
 LENGTH = 2
 """Bytes before each message over TCP (RFC 1035 section 4.2.2)."""
 MAX_AT_ONCE = 8

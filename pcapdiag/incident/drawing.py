@@ -10,6 +10,7 @@ from pcapdiag.errors import UsageError
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import Sieve
 from pcapdiag.incident.series import Zero, series_of
+from pcapdiag.model.moment import moment
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import SegmentSeries
 from pcapdiag.model.story import Story
@@ -34,7 +35,7 @@ class Drawing:
         """
         packets = {packet.frame: packet for packet in self._sieve.kept()}
         packets |= {packet.frame: packet for packet in story.packets}
-        in_order = sorted(packets.values(), key=lambda packet: (packet.time, packet.frame))
+        in_order = sorted(packets.values(), key=moment)
         drawn = series_of(story, in_order, zero=zero)
         drawn.thinned = self._sieve.packets - len(in_order)
         return drawn

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from pcapdiag.model.explains import explains
-from pcapdiag.model.report import Connection, Finding, Group
+from pcapdiag.model.report import Finding, Group, label_of
 
 _RANK = {"failure": 0, "warning": 1, "info": 2}
 
@@ -19,10 +17,12 @@ def in_order(
 
     ``first`` is the label of the first of several points, whose streams need no label.
     """
-    failed = {(label(group, first), stream) for group in groups for stream in group.streams}
+    failed = {
+        (label_of(group.point, first), stream) for group in groups for stream in group.streams
+    }
 
     def rank(finding: Finding) -> tuple[bool, int]:
-        at = label(finding, first)
+        at = label_of(finding.point, first)
         named = any((at, stream) in failed for stream in finding.streams)
         explained = finding.severity == "failure" or (named and explains(finding))
         return not explained, _RANK[finding.severity]
@@ -35,10 +35,5 @@ def by_stream(findings: Sequence[Finding], first: str = "") -> dict[tuple[str, i
     found: dict[tuple[str, int], list[int]] = {}
     for place, finding in enumerate(findings):
         for stream in dict.fromkeys(finding.streams):
-            found.setdefault((label(finding, first), stream), []).append(place)
+            found.setdefault((label_of(finding.point, first), stream), []).append(place)
     return found
-
-
-def label(one: Connection | Finding | Group, first: str = "") -> str:
-    """Return the label of the point whose streams it names."""
-    return first if one.point is msgspec.UNSET else one.point

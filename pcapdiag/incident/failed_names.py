@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.dns import FailedName, Failure
+from pcapdiag.model.units import SECOND
 
 MAX_NAMES = 10_000
 """Names, by client."""
@@ -23,13 +25,13 @@ MAX_RECENT = 8
 MAX_NEXT = 8
 MAX_SEARCH_DOMAINS = 256
 
-RECOVERS = 15_000_000_000
+RECOVERS = 15 * SECOND
 """An address that comes this soon (ns) after failures ends the same lookup: three tries of 5 s."""
-OTHER_FAMILY = 2_000_000_000
+OTHER_FAMILY = 2 * SECOND
 """What comes this soon (ns) after an address, or the other family's failure, is one lookup's."""
-SAME_LOOKUP = 1_000_000_000
+SAME_LOOKUP = SECOND
 """Failures of one type this near to each other (ns) are one lookup's, at several servers."""
-NEXT_DOMAIN = 2_000_000_000
+NEXT_DOMAIN = 2 * SECOND
 """The next search domain is asked for within this time (ns)."""
 
 
@@ -118,20 +120,16 @@ class FailedNames:
         return [known.facts for known in self._names.values()]
 
     def _get(self, client: str, name: str) -> _Name | None:
-        known = self._names.get((client, name))
-        if known is None:
-            if len(self._names) >= MAX_NAMES:
-                self.left_out += 1
-                return None
-            known = self._names[client, name] = _Name(FailedName(client, name))
+        known = entry(
+            self._names, (client, name), MAX_NAMES, lambda: _Name(FailedName(client, name))
+        )
+        self.left_out += known is None
         return known
 
     def _remember(self, client: str, facts: FailedName, time: int) -> None:
-        recent = self._recent.get(client)
+        recent = entry(self._recent, client, MAX_CLIENTS, list)
         if recent is None:
-            if len(self._recent) >= MAX_CLIENTS:
-                return
-            recent = self._recent[client] = []
+            return
         if recent and recent[-1][1] is facts:
             recent.pop()
         recent.append((time, facts))

@@ -10,9 +10,9 @@ import msgspec
 
 from pcapdiag.diagnose.exchanges import WITH_A_REQUEST
 from pcapdiag.incident.alike import Alike, joined
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary, Verdict
+from pcapdiag.model.units import largest_first
 from pcapdiag.protocols.socks import SOCKS_REPLY
 
 MAX_GROUPS = 1_000
@@ -136,7 +136,7 @@ def group(connections: Iterable[Connection]) -> list[Group]:
 def group_key(connection: Connection) -> GroupKey:
     """Return what a failed connection shares with the others of its group."""
     who = connection.verdict.attribution
-    responder = join_port(connection.responder.ip, connection.responder.port)
+    responder = connection.responder.host_port
     reply = connection.verdict.numbers.get(SOCKS_REPLY)
     last = connection.causes[-1] if connection.causes else None
     cause = (last.code, last.endpoint) if last else None
@@ -246,9 +246,9 @@ def summarize(
         if party is not None:
             by_party[party] += 1
     summary.connections = by_verdict.total()
-    summary.by_verdict = _largest_first(by_verdict)
-    summary.by_party = _largest_first(by_party)
-    summary.resets = _largest_first(resets)
+    summary.by_verdict = largest_first(by_verdict)
+    summary.by_party = largest_first(by_party)
+    summary.resets = largest_first(resets)
     return summary, grouper.result()
 
 
@@ -271,7 +271,3 @@ def failed_requests(connection: Connection, code: str | None = None) -> int:
 
 def _hit_a_request(verdict: Verdict) -> bool:
     return verdict.exchange is not None or verdict.phase in WITH_A_REQUEST
-
-
-def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

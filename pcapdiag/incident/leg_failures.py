@@ -8,10 +8,11 @@ import msgspec
 
 from pcapdiag.correlate.fitting import REPLIES, SOCKS
 from pcapdiag.correlate.hints import is_health_check
-from pcapdiag.correlate.leg_failure import By, LegFailure
+from pcapdiag.correlate.leg_failure import LegFailure
 from pcapdiag.diagnose.ending import ending
-from pcapdiag.diagnose.exchanges import exchanges, judge_exchanges
+from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.goodbye import responders_goodbye
+from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.judgement import Judgement, Phase
 from pcapdiag.diagnose.ok import KIND as WORKED
 from pcapdiag.diagnose.settled import Suspect, gateway_answers, suspects
@@ -19,6 +20,7 @@ from pcapdiag.diagnose.tcp.data_timeout import KIND as DATA_TIMEOUT
 from pcapdiag.diagnose.tcp.delivered_too_late import is_abandoned
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.socks import refusal
@@ -35,7 +37,7 @@ class _End(msgspec.Struct, frozen=True):
 
     time: int
     frame: int
-    by: By | None
+    by: Actor | None
 
 
 def leg_failures(story: Story, judgement: Judgement, context: Context) -> Iterator[LegFailure]:
@@ -110,7 +112,7 @@ def _suspected(story: Story, suspect: Suspect) -> LegFailure:
         _leg_failure(story, judgement),
         decided=suspect.time,
         frame=suspect.frame,
-        by="initiator" if suspect.by_initiator else "responder",
+        by=side_of(suspect.by_initiator),
         suspected=True,
     )
 
@@ -185,7 +187,7 @@ def _last_syn(story: Story) -> int:
     return max(story.syn_times, default=story.start)
 
 
-def _side(judgement: Judgement) -> By | None:
+def _side(judgement: Judgement) -> Actor | None:
     best = max(judgement.candidates, key=lambda hint: hint.probability, default=None)
     return best.side if best else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pcapdiag.correlate.explanation import Explanation
 from pcapdiag.correlate.leg_failure import LegFailure
@@ -40,57 +40,54 @@ def goes_back(bottom: LegFailure, title: str) -> str:
 
 
 def absence(
-    connection: Connection,
-    unclear: Sequence[LegFailure],
-    *,
-    calls_others: bool,
-    several: bool = False,
-) -> Iterator[str]:
-    """Yield a sentence that says why no cause is named for a proxy's own reply.
+    connection: Connection, unclear: Sequence[LegFailure], *, calls_others: bool, several: bool
+) -> str:
+    """Return a sentence that says why no cause is named; empty where none was to be expected.
 
     ``several`` captures were searched, and not one.
     """
     proxy = connection.responder.ip
-    captures = "these captures" if several else "this capture"
     if unclear:
-        streams = _streams([call.place for call in unclear])
-        called = {call.endpoint for call in unclear}
-        if len(called) == 1:
-            yield (
-                f"Caused by a call to {called.pop()}: several of {proxy} failed and fit equally "
-                f"well ({streams})."
-            )
-            return
-        yield (
-            f"Several failed calls of {proxy} fit equally well ({streams}): none is named as the "
-            "cause."
-        )
-    elif connection.verdict.code != LEADS_ON or _without_call(connection):
-        return
-    elif calls_others:
-        yield (
+        return _equally_well(proxy, unclear)
+    if connection.verdict.code != LEADS_ON or _without_call(connection):
+        return ""
+    captures = "these captures" if several else "this capture"
+    if calls_others:
+        return (
             f"No connection that {proxy} opened failed in a way and at a moment that fits: it made "
             "none for this request (no server in use, no free port, a queue, a limit, a rule of "
             "its own), or the one that did is not in "
             f"{captures}, cannot be read, or is one of very many."
         )
-    else:
-        exchange = failed_exchange(connection)
-        none = ""
-        if exchange is None or exchange.made_by is not None:
-            none = (
-                " A proxy that made none (no server in use, a name without address, a unix "
-                "socket) looks the same."
-            )
-        yield (
-            f"No connection that {proxy} opened is in {captures}: capture on all of its "
-            f"interfaces to see the other leg.{none}"
+    exchange = failed_exchange(connection)
+    none = ""
+    if exchange is None or exchange.made_by is not None:
+        none = (
+            " A proxy that made none (no server in use, a name without address, a unix "
+            "socket) looks the same."
         )
+    return (
+        f"No connection that {proxy} opened is in {captures}: capture on all of its "
+        f"interfaces to see the other leg.{none}"
+    )
 
 
-def several_places(places: Sequence[str], words: str) -> str:
-    """Return a sentence that names streams after ``words``."""
-    return f"{words} {_streams(places)}."
+def _equally_well(proxy: str, unclear: Sequence[LegFailure]) -> str:
+    streams = _streams([call.place for call in unclear])
+    called = {call.endpoint for call in unclear}
+    if len(called) == 1:
+        return (
+            f"Caused by a call to {called.pop()}: several of {proxy} failed and fit equally "
+            f"well ({streams})."
+        )
+    return (
+        f"Several failed calls of {proxy} fit equally well ({streams}): none is named as the cause."
+    )
+
+
+def several_places(places: Sequence[str]) -> str:
+    """Return a sentence that names further causes' streams."""
+    return f"So were the others: {_streams(places)}."
 
 
 def _streams(places: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ from pcapdiag.diagnose.settled import (
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.incident.leg_words import absence, explanation, goes_back, several_places
 from pcapdiag.model.context import Context
-from pcapdiag.model.options import split_port
+from pcapdiag.model.ends import split_port
 from pcapdiag.model.report import Cause, Connection, Verdict
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds
@@ -191,8 +191,8 @@ class ProxyLegs(msgspec.Struct):
         if found is None:
             key = self._numbers(connection.stream), verdict.exchange
             unclear = self._joined.unclear.get(key, [])
-            notes = absence(connection, unclear, calls_others=calls_others, several=self._several)
-            verdict.notes.extend(notes)
+            note = absence(connection, unclear, calls_others=calls_others, several=self._several)
+            verdict.notes += [note] if note else []
             return
         connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
         connection.caused_by = found.last.own_stream
@@ -240,7 +240,7 @@ class ProxyLegs(msgspec.Struct):
             if exchange not in told
         ]
         if further:
-            folded[0].notes.append(several_places(further, "So were the others:"))
+            folded[0].notes.append(several_places(further))
 
     def _name_makers(self, connection: Connection) -> None:
         """Say of replies that were handed on which proxy made them."""

@@ -26,6 +26,7 @@ from pcapdiag.model.dns import (
     ResolverFacts,
     SlowLookup,
 )
+from pcapdiag.model.units import MS, SECOND
 
 MAX_MESSAGES = 500_000
 """Messages of one capture that are read; further ones are counted."""
@@ -40,16 +41,16 @@ MAX_CLIENTS = 64
 MAX_SERVERS = 4
 MAX_SLOW = 1_000
 
-PATIENCE = 8_000_000_000
+PATIENCE = 8 * SECOND
 """A question without an answer for this long (ns) is unanswered. Longer than resolv.conf's default
 timeout of 5 s, so that the question that follows is met while the first one still waits."""
-LAST_PATIENCE = 5_000_000_000
+LAST_PATIENCE = 5 * SECOND
 """The same at the end of the capture."""
-COPY = 100_000_000
+COPY = 100 * MS
 """The same question again within this time (ns) is a copy (NAT, several interfaces), no retry."""
-EARLIER = 500_000_000
+EARLIER = 500 * MS
 """A question asked this much (ns) before another one for the same was given up for it."""
-SLOW = 1_000_000_000
+SLOW = SECOND
 """An answer that takes this long (ns) is slow: a cache takes a millisecond, a whole recursion less
 than half a second."""
 
@@ -257,7 +258,7 @@ class Lookups:
             return
         resolver.answered += 1
         resolver.unanswered += sends - 1
-        took = max(answered - asked, 0) // 1_000_000
+        took = max(answered - asked, 0) // MS
         resolver.times[min(took.bit_length(), len(resolver.times) - 1)] += 1
 
     def _note_slow(

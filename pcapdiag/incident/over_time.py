@@ -17,7 +17,7 @@ from pcapdiag.flow.activity import (
 )
 from pcapdiag.incident.groups import counted_party
 from pcapdiag.model.report import Activity, Connection
-from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
 
 
 def activity_of(bins: Bins) -> Activity | None:
@@ -29,7 +29,7 @@ def activity_of(bins: Bins) -> Activity | None:
     opened = accumulate(rows[OPENED])
     return Activity(
         start=format_seconds(bins.start),
-        bin=bins.width / NANOSECONDS,
+        bin=bins.width / SECOND,
         packets=rows[PACKETS],
         bytes=rows[BYTES],
         opened=rows[OPENED],

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from pcapdiag.diagnose.points.way import Way
-from pcapdiag.model.packet import FIN, RST, SYN, flag_letters
+from pcapdiag.incident.timeline import segment_words
+from pcapdiag.model.ends import side_of
+from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.points import Fate, Passage
 from pcapdiag.model.report import PointPassage
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import format_known
 
 MAX_PASSAGES = 60
 """Packets of one connection in the report."""
@@ -52,10 +54,10 @@ def _rank(passage: Passage, became: Fate, is_decisive: bool, from_edge: int) -> 
 
 def _shown(passage: Passage, became: Fate, is_decisive: bool, events: Events) -> PointPassage:
     return PointPassage(
-        from_="initiator" if passage.from_initiator else "responder",
+        from_=side_of(passage.from_initiator),
         event=_event(passage, events),
         frames=list(passage.frames),
-        times=[None if time is None else format_seconds(time) for time in passage.times],
+        times=[format_known(time) for time in passage.times],
         covers=list(passage.covers),
         fate=became,
         changed=list(passage.changed),
@@ -67,11 +69,4 @@ def _event(passage: Passage, events: Events) -> str:
     for point, frame in enumerate(passage.frames):
         if frame is not None and (point, frame) in events:
             return events[point, frame]
-    if passage.flags & (SYN | FIN | RST):
-        letters = flag_letters(passage.flags)
-        return f"{letters} + {_bytes(passage.length)}" if passage.length else letters
-    return _bytes(passage.length) if passage.length else flag_letters(passage.flags)
-
-
-def _bytes(count: int) -> str:
-    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
+    return segment_words(passage.flags, passage.length)

@@ -20,7 +20,7 @@ from pcapdiag.model.host_state import HostState
 from pcapdiag.model.points import PointClock
 from pcapdiag.model.report import CaptureCounts, CaptureSummary, Connection, Finding, Point
 from pcapdiag.model.report_points import ClockChange
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 
 
 def describe_points(correlation: Correlation, summaries: Sequence[CaptureSummary]) -> list[Point]:
@@ -44,11 +44,11 @@ def _point(study: PointStudy, summary: CaptureSummary, shared: int) -> Point:
         activity=activity_of(study.analysis.tracker.activity) if study.number else None,
     )
     if clock.known:
-        point.clock_offset = clock.offset / NANOSECONDS
-        point.clock_error = clock.error / NANOSECONDS
+        point.clock_offset = clock.offset / SECOND
+        point.clock_error = clock.error / SECOND
         point.drift = clock.drift
         point.clock_steps = [
-            ClockChange(since=format_seconds(step.since), clock_offset=step.offset / NANOSECONDS)
+            ClockChange(since=format_seconds(step.since), clock_offset=step.offset / SECOND)
             for step in clock.steps
         ]
     return point
@@ -157,7 +157,7 @@ class PointFinders:
 def _jumps(clock: PointClock) -> list[float]:
     """Return by how much a clock was set each time, seconds; forward is positive."""
     offsets = [clock.offset, *(step.offset for step in clock.steps)]
-    return [(one - other) / NANOSECONDS for one, other in pairwise(offsets)]
+    return [(one - other) / SECOND for one, other in pairwise(offsets)]
 
 
 def _at(finding: Finding, study: PointStudy) -> Finding:

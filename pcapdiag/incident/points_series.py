@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pcapdiag.incident.describe import FIRST_PACKETS
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.merge import Meeting, View
-from pcapdiag.incident.series import MASK32, Zero, series
+from pcapdiag.incident.series import Zero, series
+from pcapdiag.model.packet import seq_add
 from pcapdiag.model.points import Match
 from pcapdiag.model.report import SegmentSeries
 
@@ -59,7 +60,7 @@ def _base_at(view: View, base: View, match: Match, *, initiator: bool) -> int | 
         return None
     of_initiator = initiator != _is_swapped(match, base.point)
     shifts = match.shift_initiator if of_initiator else match.shift_responder
-    return (known + shifts[base.point] - shifts[view.point]) & MASK32
+    return seq_add(known, shifts[base.point] - shifts[view.point])
 
 
 def _is_swapped(match: Match, point: int) -> bool:

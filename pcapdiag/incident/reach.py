@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from pcapdiag.incident.point_study import PointStudy
 from pcapdiag.incident.units import Streams
 from pcapdiag.model.points import Match, Reach, Span
+from pcapdiag.model.units import MS
 
 MAX_LOSSY = 1_000
 """Periods kept in which a capture missed packets; with more the whole capture is one."""
-MARGIN = 1_000_000
+MARGIN = MS
 """What a connection must have gone on for (ns) after a capture's last packet to show that it ended
 before."""
 OUTLIVED = 2

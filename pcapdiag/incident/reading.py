@@ -11,6 +11,7 @@ from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import Exchange, HttpFacts
+from pcapdiag.model.moment import moment
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.protocols.tls.keylog import KeyLog
 
@@ -62,7 +63,7 @@ def _pieces(lanes: Lanes, flow: Flow) -> list[Piece]:
     """Take the bytes of both ends off their lanes, in capture order."""
     initiator, responder = (flow.a, flow.b) if flow.a_opened else (flow.b, flow.a)
     pieces = [*_of_half(lanes, initiator, True), *_of_half(lanes, responder, False)]
-    pieces.sort(key=lambda piece: (piece.time, piece.frame))
+    pieces.sort(key=moment)
     return pieces
 
 

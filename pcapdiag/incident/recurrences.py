@@ -5,6 +5,7 @@ One connection alone says little of a device's timer, of its header values, or o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from pcapdiag.diagnose.ending import ending
@@ -12,6 +13,7 @@ from pcapdiag.diagnose.idle_end import RESET, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.mtu.sizes import sizes
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import (
     BigLost,
     EndpointFacts,
@@ -23,12 +25,13 @@ from pcapdiag.model.context import (
 )
 from pcapdiag.model.packet import RST, PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 MAX_ENDPOINTS = 2_048
 """Endpoints, and as many addresses, of which anything is noted."""
 MAX_VALUES = 32
 """Header values, or initiators, kept of one address."""
-BLOCKED_WITHIN = 600_000_000_000
+BLOCKED_WITHIN = 600 * SECOND
 """A connection refused this soon (ns) after one was cut may be blocked for it (Weaver 2009)."""
 LEFT = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 MAX_WAITS = 64
@@ -93,7 +96,7 @@ class Recurrences:
         ip_ids = {r.ip_id for r in resets} - {p.ip_id for p in others} - {0}
         if not ttls and not windows and not ip_ids:
             return
-        marks = self._at(self._marks, address, ResetMarks())
+        marks = self._at(self._marks, address, ResetMarks)
         if marks is not None:
             _count(marks.ttls, ttls)
             _count(marks.windows, windows)
@@ -106,7 +109,7 @@ class Recurrences:
         key = responder.address, responder.port
         if error.source == responder.address:
             return
-        said = self._at(self._spoken_for, key, SpokenFor(error.source, error.frame))
+        said = self._at(self._spoken_for, key, lambda: SpokenFor(error.source, error.frame))
         if said is not None and said.source == error.source:
             said.times.add(story.start)
 
@@ -116,7 +119,7 @@ class Recurrences:
             return
         waited = end.time - max(story.turn.request_last_time, story.established_time)
         key = story.responder.address, story.responder.port
-        callers = self._at(self._left_after, key, {})
+        callers = self._at(self._left_after, key, dict)
         caller = story.initiator.address
         if callers is None or (caller not in callers and len(callers) >= MAX_VALUES):
             return
@@ -133,7 +136,7 @@ class Recurrences:
         if end is None:
             return
         key = story.responder.address, story.responder.port
-        ends = self._at(self._idle, key, IdleEnds())
+        ends = self._at(self._idle, key, IdleEnds)
         if ends is None:
             return
         times: Range = getattr(ends, end.how)
@@ -145,7 +148,7 @@ class Recurrences:
             return
         key, caller = (story.responder.address, story.responder.port), story.initiator.address
         if story.turn.index:
-            callers = self._at(self._cut, key, {})
+            callers = self._at(self._cut, key, dict)
             if callers is not None and (caller in callers or len(callers) < MAX_VALUES):
                 callers[caller] = min(reset.time, callers.get(caller, reset.time))
         elif not story.syn_ack_count and caller in self._cut.get(key, {}):
@@ -157,7 +160,7 @@ class Recurrences:
         stuck = stuck_data(story) if judgement.code in LOST_BIG else None
         if stuck is None or sizes(story, stuck) is None:
             return
-        ways = self._at(self._lost_big, (story.responder.address, story.responder.port), {})
+        ways = self._at(self._lost_big, (story.responder.address, story.responder.port), dict)
         way = story.initiator.address, stuck.by_initiator
         if ways is None or (way not in ways and len(ways) >= MAX_VALUES):
             return
@@ -165,12 +168,10 @@ class Recurrences:
         if len(known) < MAX_WAITS:
             known.append(BigLost(story.established_time, stuck.first_time))
 
-    def _at(self, table: dict[_K, _V], key: _K, fresh: _V) -> _V | None:
-        known = table.get(key)
-        if known is None and len(table) < MAX_ENDPOINTS:
-            known = table[key] = fresh
-        self.left_out += known is None
-        return known
+    def _at(self, table: dict[_K, _V], key: _K, make: Callable[[], _V]) -> _V | None:
+        found = entry(table, key, MAX_ENDPOINTS, make)
+        self.left_out += found is None
+        return found
 
 
 def _count(table: dict[int, int], values: set[int]) -> None:

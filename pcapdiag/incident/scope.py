@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.flow.table import INSIDE
+from pcapdiag.flow.table import endpoint_key
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Outcome
-from pcapdiag.incident.surroundings import Key
-from pcapdiag.model.addresses import goes_inside, key_of
+from pcapdiag.model.addresses import Key, key_of
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.report import Scope
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds
@@ -22,6 +22,7 @@ MAX_PORTS = 8
 class _Outcome(msgspec.Struct):
     """What was judged of one address and port."""
 
+    port: int
     failed: int = 0
     doubtful: int = 0
     first_failed: int = 0
@@ -31,7 +32,6 @@ class _Outcome(msgspec.Struct):
 class _Ports(msgspec.Struct):
     """The lowest ports of an address on which something failed, or nothing did."""
 
-    address: str = ""
     failing: list[int] = []
     working: list[int] = []
 
@@ -48,21 +48,18 @@ class Scopes:
     def __init__(self, tracker: Tracker, *, filtered: bool) -> None:
         self._tracker = tracker
         self._filtered = filtered
-        self._outcomes: dict[tuple[str, int, bool], _Outcome] = {}
+        self._outcomes: dict[tuple[int, int, int, int], _Outcome] = {}
         self._ports: dict[Key, _Ports] | None = None
 
     def count(self, story: Story, now: Outcome, before: Outcome = "ok") -> None:
         """Note what was judged of a connection, in place of what was judged ``before``."""
         if now == before:
             return
-        address = story.responder.address
-        inside = goes_inside(story.initiator.address, address)
-        endpoint = (address, story.responder.port, inside)
-        outcome = self._outcomes.get(endpoint)
+        called = story.responder
+        key = endpoint_key(key_of(story.initiator.address), key_of(called.address), called.port)
+        outcome = entry(self._outcomes, key, MAX_ENDPOINTS, lambda: _Outcome(called.port))
         if outcome is None:
-            if len(self._outcomes) >= MAX_ENDPOINTS:
-                return
-            outcome = self._outcomes[endpoint] = _Outcome()
+            return
         outcome.failed += (now == "failed") - (before == "failed")
         outcome.doubtful += (now == "doubtful") - (before == "doubtful")
         if now == "failed":
@@ -71,9 +68,8 @@ class Scopes:
 
     def scope(self, caller: str, address: str, port: int) -> Scope | None:
         """Return what became of the connections to an endpoint; None where that was not counted."""
-        key, inside = key_of(address), goes_inside(caller, address)
-        record = self._tracker.table.endpoints.get((*key, port + INSIDE * inside))
-        outcome = self._outcomes.get((address, port, inside))
+        key = endpoint_key(key_of(caller), key_of(address), port)
+        record, outcome = self._tracker.table.endpoints.get(key), self._outcomes.get(key)
         if record is None or outcome is None:
             return None
         scope = Scope(
@@ -89,31 +85,30 @@ class Scopes:
             scope.worked = max(0, record.connections - outcome.failed - outcome.doubtful)
             scope.first_failed = _time(outcome.first_failed)
             scope.last_failed = _time(outcome.last_failed)
-            self._add_other_ports(scope, key, port)
+            self._add_other_ports(scope, key_of(address), port)
         return scope
 
-    def _add_other_ports(self, scope: Scope, key: Key, port: int) -> None:
+    def _add_other_ports(self, scope: Scope, address: Key, port: int) -> None:
         if self._ports is None:
             self._ports = self._collect_ports()
-        ports = self._ports.get(key, _Ports())
+        ports = self._ports.get(address, _Ports())
         scope.ports_working = [p for p in ports.working if p != port][:MAX_PORTS]
         scope.ports_failing = [p for p in ports.failing if p != port][:MAX_PORTS]
 
     def _collect_ports(self) -> dict[Key, _Ports]:
         """Return the lowest ports of every failing address, those that failed apart."""
-        failing = {end[:2] for end, outcome in self._outcomes.items() if outcome.failed}
+        failing = {(*key[:3], one.port) for key, one in self._outcomes.items() if one.failed}
         ports: dict[Key, _Ports] = {}
-        for address, port in sorted(failing):
-            ports.setdefault(key_of(address), _Ports(address)).add(port, failed=True)
+        for version, high, low, port in sorted(failing):
+            ports.setdefault((version, high, low), _Ports()).add(port, failed=True)
         working = {
             (one.version, one.high, one.low, one.port)
             for one in self._tracker.table.endpoints.values()
             if one.established
         }
-        for version, high, low, port in sorted(working):
-            known = ports.get((version, high, low))
-            if known is not None and (known.address, port) not in failing:
-                known.add(port, failed=False)
+        for version, high, low, port in sorted(working - failing):
+            if (version, high, low) in ports:
+                ports[version, high, low].add(port, failed=False)
         return ports
 
 

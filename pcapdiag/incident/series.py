@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.model.packet import RST, SYN, PacketFact, seq_distance
+from pcapdiag.model.packet import MASK32, RST, SYN, PacketFact, seq_add, seq_distance
 from pcapdiag.model.points import PointClock
 from pcapdiag.model.report_pictures import Segment, SegmentSeries
 from pcapdiag.model.story import Half, Story
-from pcapdiag.model.units import NANOSECONDS
-
-MASK32 = 0xFFFFFFFF
+from pcapdiag.model.units import SECOND
 
 
 class Zero(msgspec.Struct, frozen=True):
@@ -67,7 +65,7 @@ class _Count:
 
     def place(self, number: int, *, moves: bool = True) -> int:
         """Return how far a raw number is from the base; ``moves``: the count goes on from it."""
-        at = self._highest + seq_distance(number, (self._base + self._highest) & MASK32)
+        at = self._highest + seq_distance(number, seq_add(self._base, self._highest))
         if moves:
             self._highest = max(self._highest, at)
         return at
@@ -101,7 +99,7 @@ def _segments(
         scale = 0 if packet.flags & SYN else scales[packet.from_initiator]
         sack = packet.sack
         yield Segment(
-            time=(zero.clock.to_first(packet.time) - zero.time) / NANOSECONDS,
+            time=(zero.clock.to_first(packet.time) - zero.time) / SECOND,
             frame=packet.frame,
             initiator=packet.from_initiator != zero.swapped,
             flags=packet.flags,

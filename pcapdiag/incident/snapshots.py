@@ -11,14 +11,14 @@ from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report_snapshots import SnapshotFile
 from pcapdiag.model.snapshot import Counters, Snapshot
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import SECOND, parse_seconds
 
 if TYPE_CHECKING:
     from pcapdiag.host.load import Loaded
 
-FRESH = 60 * NANOSECONDS
+FRESH = 60 * SECOND
 """Before or after the capture, that what a snapshot shows may be what the capture met."""
-NEAR = 600 * NANOSECONDS
+NEAR = 600 * SECOND
 """The same for what was counted."""
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 MAX_ADDRESSES = 16
@@ -125,12 +125,12 @@ def _count(state: HostState, fleet: Fleet) -> None:
 def _since(snapshot: Snapshot) -> str:
     if snapshot.host.hints:
         return "since its network namespace came up"
-    return f"since it came up, {_long(round(snapshot.host.uptime * NANOSECONDS))} before"
+    return f"since it came up, {_long(round(snapshot.host.uptime * SECOND))} before"
 
 
 def _long(time: int) -> str:
     """Return nanoseconds in words, in days where there are some."""
-    seconds = time / NANOSECONDS
+    seconds = time / SECOND
     if seconds < 2 * _MINUTE:
         return duration(time)
     if seconds >= 2 * _DAY:

@@ -14,20 +14,18 @@ from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.fleet import leaks_of
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
-from pcapdiag.flow.table import INSIDE
+from pcapdiag.flow.table import endpoint_key
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.neighbourhood import neighbours, networks
 from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
-from pcapdiag.model.addresses import goes_inside, is_loopback, key_of
+from pcapdiag.model.addresses import Key, is_loopback, key_of
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts, Untranslated
+from pcapdiag.model.ends import End
 from pcapdiag.model.options import AnalyzeOptions
-from pcapdiag.model.report import End, Role
+from pcapdiag.model.report import Role
 from pcapdiag.model.story import Story
-
-Key = tuple[int, int, int]
-"""IP version, high and low 64 bits of an address: how the tracker knows it."""
 
 MAX_ENDPOINTS = 2_048
 """Endpoints of failed connections of which the final facts are kept; of others they are made anew.
@@ -283,9 +281,8 @@ class Surroundings:
 
 def _endpoint_key(story: Story) -> tuple[int, int, int, int]:
     """Return how the tracker knows a connection's endpoint."""
-    address, port = story.responder.address, story.responder.port
-    inside = goes_inside(story.initiator.address, address)
-    return *key_of(address), port + INSIDE * inside
+    called = story.responder
+    return endpoint_key(key_of(story.initiator.address), key_of(called.address), called.port)
 
 
 def _nobody_answers(hosts: Iterable[Host]) -> bool:

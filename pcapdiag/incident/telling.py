@@ -11,7 +11,8 @@ from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.attribution.settle import settling_commands, would_settle
-from pcapdiag.diagnose.judge import cured, other_failures, refine
+from pcapdiag.diagnose.failed_requests import other_failures
+from pcapdiag.diagnose.judge import cured, refine
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.describe import (

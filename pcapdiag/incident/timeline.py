@@ -10,6 +10,8 @@ from operator import or_
 import msgspec
 
 from pcapdiag.model import packet as marks
+from pcapdiag.model.ends import Actor, side_of
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import (
     ACK,
     FIN,
@@ -20,14 +22,14 @@ from pcapdiag.model.packet import (
     seq_after,
     seq_distance,
 )
-from pcapdiag.model.report import Actor, TimelineEntry
+from pcapdiag.model.report import TimelineEntry
 from pcapdiag.model.story import Half, IcmpFact, Story
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
 MAX_ENTRIES = 40
 """Lines of one timeline; what is between the first and the last ones is counted in one line."""
 HEAD_ENTRIES = 16
-QUIET = NANOSECONDS
+QUIET = SECOND
 """A pause as long as this is told, nanoseconds."""
 
 _MARK_WORDS = (
@@ -141,7 +143,7 @@ def _folds(lines: list[_Line], packet: PacketFact, decisive: frozenset[int]) -> 
     before = last.last_packet
     if before is None or packet.time - last.end >= QUIET:
         return False
-    same = last.sender == _sender(packet)
+    same = last.sender == side_of(packet.from_initiator)
     if packet.length and last.segments and same and not last.labelled:
         last.segments += 1
         last.bytes += packet.length
@@ -156,7 +158,8 @@ def _folds(lines: list[_Line], packet: PacketFact, decisive: frozenset[int]) -> 
 
 def _line(story: Story, packet: PacketFact) -> _Line:
     clean = not packet.marks & ~_PLAIN_MARKS and not packet.flags & (SYN | FIN | RST)
-    line = _Line(packet.time, packet.time, packet.frame, _sender(packet), _event(packet))
+    time, sender = packet.time, side_of(packet.from_initiator)
+    line = _Line(time, time, packet.frame, sender, _event(packet))
     line.first_packet = line.last_packet = packet
     if clean and packet.length:
         line.segments, line.bytes = 1, packet.length
@@ -170,10 +173,15 @@ def _event(packet: PacketFact) -> str:
         return "keep-alive"
     if packet.marks & marks.WINDOW_PROBE:
         return "window probe"
-    if packet.flags & (SYN | FIN | RST):
-        letters = flag_letters(packet.flags)
-        return f"{letters} + {_bytes(packet.length)}" if packet.length else letters
-    return _bytes(packet.length) if packet.length else flag_letters(packet.flags)
+    return segment_words(packet.flags, packet.length)
+
+
+def segment_words(flags: int, length: int) -> str:
+    """Return a segment in short: ``SYN``, ``517 bytes``, ``FIN,ACK + 20 bytes``."""
+    if not length:
+        return flag_letters(flags)
+    size = counted(length, "byte")
+    return f"{flag_letters(flags)} + {size}" if flags & (SYN | FIN | RST) else size
 
 
 def _details(story: Story, packet: PacketFact) -> str:
@@ -236,13 +244,13 @@ def icmp_words(fact: IcmpFact) -> str:
 
 
 def _merge(packets: list[_Line], icmp: list[_Line]) -> list[_Line]:
-    return sorted(packets + icmp, key=lambda line: (line.time, line.frame)) if icmp else packets
+    return sorted(packets + icmp, key=moment) if icmp else packets
 
 
 def _tell_pauses(lines: list[_Line]) -> None:
     for before, line in pairwise(lines):
         if line.time - before.end >= QUIET:
-            pause = f"after {(line.time - before.end) / NANOSECONDS:,.1f} s"
+            pause = f"after {(line.time - before.end) / SECOND:,.1f} s"
             line.detail = f"{pause}, {line.detail}" if line.detail else pause
 
 
@@ -260,15 +268,7 @@ def _shorten(lines: list[_Line]) -> list[_Line]:
 def _left_out(count: int, following: PacketFact) -> _Line:
     text = f"{count:,} packets between not kept"
     time = following.time
-    return _Line(time, time, following.frame, _sender(following), text)
-
-
-def _sender(packet: PacketFact) -> Actor:
-    return "initiator" if packet.from_initiator else "responder"
-
-
-def _bytes(count: int) -> str:
-    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
+    return _Line(time, time, following.frame, side_of(following.from_initiator), text)
 
 
 def _entry(line: _Line) -> TimelineEntry:

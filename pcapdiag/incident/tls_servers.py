@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import ServerHello, TlsFacts
@@ -38,12 +39,10 @@ class TlsServers:
         if facts is None or facts.client_hello is None:
             return
         key = story.responder.address, story.responder.port
-        server = self._servers.get(key)
+        server = entry(self._servers, key, MAX_SERVERS, TlsServerFacts)
         if server is None:
-            if len(self._servers) >= MAX_SERVERS:
-                self.left_out += 1
-                return
-            server = self._servers[key] = TlsServerFacts()
+            self.left_out += 1
+            return
         name = facts.client_hello.sni or ""
         if facts.server_hello is not None:
             self._took(server, facts, facts.server_hello, name)

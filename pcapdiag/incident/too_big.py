@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.icmp.quoted import is_too_big
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import TooBigFact
 from pcapdiag.model.story import Story
 
@@ -25,12 +26,14 @@ class TooBigMessages:
             return
         sender = story.half(error.from_initiator).address
         receiver = story.half(not error.from_initiator).address
-        fact = self._pairs.get((sender, receiver))
+        fact = entry(
+            self._pairs,
+            (sender, receiver),
+            MAX_PAIRS,
+            lambda: TooBigFact(error.source, sender, receiver, error.mtu, first=error.time),
+        )
         if fact is None:
-            if len(self._pairs) >= MAX_PAIRS:
-                return
-            fact = TooBigFact(error.source, sender, receiver, error.mtu, first=error.time)
-            self._pairs[sender, receiver] = fact
+            return
         fact.mtu = min(fact.mtu, error.mtu)
         fact.connections += 1
         fact.first = min(fact.first, error.time)

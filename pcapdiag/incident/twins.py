@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 
@@ -29,9 +28,7 @@ class Twins(msgspec.Struct):
     def note(self, story: Story) -> None:
         """Remember the connection of which this one is the other side."""
         if story.same_as is not None and len(self._pairs) < MAX_TWINS:
-            ends = (
-                join_port(half.address, half.port) for half in (story.initiator, story.responder)
-            )
+            ends = (half.host_port for half in (story.initiator, story.responder))
             self._pairs.setdefault(
                 story.same_as, _Pair(f"{' -> '.join(ends)}, stream {story.stream}")
             )

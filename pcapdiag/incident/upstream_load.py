@@ -5,7 +5,6 @@ A breaker's limit is in no packet; how near the connections came to it is.
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.callers import Caller
 from pcapdiag.flow.fleet import endpoint_name, most_open, open_at
 from pcapdiag.flow.records import Endpoint
@@ -13,7 +12,7 @@ from pcapdiag.flow.story import address_text
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.failed_request import listed_exchange
 from pcapdiag.model.report import Connection, Verdict
-from pcapdiag.model.units import parse_seconds
+from pcapdiag.model.units import counted, parse_seconds
 
 OVERFLOW = "http.overflow"
 MAX_NAMED = 2

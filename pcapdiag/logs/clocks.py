@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-SECOND = 1_000_000_000
+from pcapdiag.model.units import SECOND
+
 REMEMBERED = 4_096
 """Seconds whose reading is remembered: a log has many lines of each, nearly in order."""
 MAX_PATTERN = 200

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pcapdiag.logs.values import decimal, end, pieces, whole
 from pcapdiag.model.logs import End, LogEntry
+from pcapdiag.model.units import MS
 from pcapdiag.protocols.http.grpc import status_number
 
 Setter = Callable[[LogEntry, str], None]
@@ -16,7 +17,6 @@ MAX_TEXT = 4_000
 """Characters of a field that are kept."""
 MAX_FLAGS = 16
 """Response flags of one line that are kept."""
-MS = 1_000_000
 _STATE = re.compile(r"[A-Za-z-]{2}(?:[A-Z-]{2})?")
 _NO_REQUEST = "<BADREQ>"
 """HAProxy's word for a request that it could not read."""

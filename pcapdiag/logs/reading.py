@@ -16,14 +16,15 @@ from pcapdiag.logs.source import CUSTOM, NAMES
 from pcapdiag.logs.template import Stamp, Template
 from pcapdiag.logs.wrappers import Wrapper, is_own_log, wrappers
 from pcapdiag.model.logs import LogEntry, LogSource
+from pcapdiag.model.units import SECOND
 
 LOOK_LINES = 2_000
 """Lines after which a file of which none could be read is taken for something else."""
 EXAMPLES = 20
 """Unread lines that are looked at to say whose they are."""
-QUARTER = 15 * 60 * 1_000_000_000
+QUARTER = 15 * 60 * SECOND
 """Zones differ by quarters of an hour."""
-LATE = 60 * 1_000_000_000
+LATE = 60 * SECOND
 """A line is carried that soon, or nothing is learned from when it was."""
 MAX_WRAPPERS = 3
 """What carries a line may be carried itself: stern with Kubernetes' times."""

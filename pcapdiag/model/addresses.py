@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+Key = tuple[int, int, int]
+"""IP version, high and low 64 bits of an address: how the tracker knows it."""
+
 MAX_ADDRESSES = 4_096
 """Addresses of which it is kept what they are."""
 GROUP = 64
@@ -19,16 +22,9 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def goes_inside(initiator: str, responder: str) -> bool:
-    """Return whether a host's loopback called another address of that host: a sidecar does so."""
-    if initiator == "::6":  # Istio's, beside 127.0.0.6.
-        return responder not in ("::1", "::6")
-    return is_loopback(initiator) and not is_loopback(responder)
-
-
 @lru_cache(MAX_ADDRESSES)
-def key_of(address: str) -> tuple[int, int, int]:
-    """Return the version of an address, and its upper and lower 64 bits."""
+def key_of(address: str) -> Key:
+    """Return how the tracker knows an address."""
     if ":" not in address:
         return 4, 0, int.from_bytes(map(int, address.split(".")), "big")
     from ipaddress import IPv6Address

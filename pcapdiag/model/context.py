@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.model.addresses import network_of
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.tls import Certificate
 
 
@@ -204,6 +205,11 @@ class EndpointFacts(msgspec.Struct):
     more, a TLS alert), by the same 4 bytes."""
     tls: TlsServerFacts | None = None
     """What is known of it as a TLS server; None where no handshake with it was read."""
+
+    @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.address, self.port)
 
 
 class Untranslated(msgspec.Struct, frozen=True):

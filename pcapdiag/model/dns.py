@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+PORT = 53
 A, AAAA = 1, 28
 """Types of address records (RFC 1035 section 3.2.2, RFC 3596)."""
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5

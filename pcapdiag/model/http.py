@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import Actor, End
+
 Version = Literal["1.0", "1.1", "2"]
 
 
@@ -72,7 +74,7 @@ class Exchange(msgspec.Struct):
     """Whether the response was complete cannot be told from what was kept of it."""
     until_close: bool = False
     """HTTP/1: only the connection's end ends the body."""
-    ended_by: Literal["initiator", "responder", "path"] | None = None
+    ended_by: Actor | None = None
     """HTTP/2: who reset the stream; None otherwise."""
     reset_code: int | None = None
     reset_frame: int | None = None
@@ -111,7 +113,7 @@ class Exchange(msgspec.Struct):
     """Content-Length twice with other values, or with Transfer-Encoding: in words."""
     malformed: str = ""
     """What in the answer (or request) is not HTTP, in words; empty when nothing is."""
-    malformed_by: Literal["initiator", "responder"] | None = None
+    malformed_by: End | None = None
     local_reply: LocalReply | None = None
     grpc: GrpcFacts | None = None
     websocket_close: bool = False
@@ -188,7 +190,7 @@ class Http2Facts(msgspec.Struct):
     problem: str = ""
     """What broke the framing, in words."""
     problem_frame: int = 0
-    problem_by: Literal["initiator", "responder"] | None = None
+    problem_by: End | None = None
 
 
 class Asked(msgspec.Struct, frozen=True):

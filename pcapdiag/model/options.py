@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from pcapdiag.model.ends import split_port
 from pcapdiag.model.logs import LogSource
 
 if TYPE_CHECKING:
@@ -48,26 +49,6 @@ class EndPattern(NamedTuple):
             return ip_address(ip) in self.network
         except ValueError:
             return False
-
-
-def split_port(text: str) -> tuple[str, int | None]:
-    """Split ``address:port`` or ``[address]:port``; raises ValueError for a port that is none."""
-    if text.startswith("["):
-        address, closed, rest = text[1:].partition("]")
-        if not closed or (rest and not rest.startswith(":")):
-            raise ValueError(f"not an address: {text}")
-        return address, parse_port(rest[1:]) if rest else None
-    if text.count(":") == 1:
-        address, _, port = text.partition(":")
-        return address, parse_port(port)
-    return text, None
-
-
-def parse_port(text: str) -> int:
-    """Read a TCP port, 1 to 65535; raises ValueError otherwise."""
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
-        raise ValueError(f"not a port (1 to 65535): {text}")
-    return int(text)
 
 
 class TimeBound(msgspec.Struct, frozen=True):

@@ -6,7 +6,12 @@ from functools import lru_cache
 
 import msgspec
 
+MASK32 = 0xFFFFFFFF
+"""Sequence numbers are 32 bits wide (RFC 9293 section 3.4)."""
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+
+INITIAL_TTLS = (64, 128, 255)
+"""What stacks start with: a packet that still has it was made on the capture's link."""
 
 # What the tracker found out about a packet (PacketFact.marks). The first group follows Wireshark's
 # tcp.analysis; docs/tcp-analysis.md says where and why the counts differ.
@@ -106,7 +111,7 @@ class PacketFact(msgspec.Struct, frozen=True):
     def end_seq(self) -> int:
         """The sequence number after this segment (SYN and FIN take one each)."""
         extra = (self.flags & SYN != 0) + (self.flags & FIN != 0)
-        return (self.seq + self.length + extra) & 0xFFFFFFFF
+        return seq_add(self.seq, self.length + extra)
 
     @property
     def is_retransmission(self) -> bool:
@@ -119,14 +124,19 @@ class PacketFact(msgspec.Struct, frozen=True):
         return self.marks & DUPLICATE != 0
 
 
+def seq_add(seq: int, count: int) -> int:
+    """Return the sequence number that is ``count`` further on."""
+    return (seq + count) & MASK32
+
+
 def seq_after(a: int, b: int) -> bool:
     """Return whether sequence number ``a`` is later than ``b`` (RFC 1982 style, RFC 9293 3.4)."""
-    return 0 < ((a - b) & 0xFFFFFFFF) < 0x80000000
+    return 0 < ((a - b) & MASK32) < 0x80000000
 
 
 def seq_distance(a: int, b: int) -> int:
     """Return ``a - b`` as a signed number of bytes."""
-    d = (a - b) & 0xFFFFFFFF
+    d = (a - b) & MASK32
     return d - 0x100000000 if d >= 0x80000000 else d
 
 

@@ -265,6 +265,11 @@ class Passage(msgspec.Struct, frozen=True):
     """What a device between changed: ``ttl`` by more than hops, ``mss``, ``options``, ``ports``,
     ``addresses``, ``ecn``, ``dscp``, ``sequence numbers``, ``window``."""
 
+    @property
+    def first_seen(self) -> int:
+        """When it was seen first, at whichever point."""
+        return min(time for time in self.times if time is not None)
+
 
 class Journey(msgspec.Struct, frozen=True):
     """One connection packet by packet over the points, in the order of the first point's clock.

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import Actor, End, join_port
 from pcapdiag.model.report_capture import CaptureCounts as CaptureCounts
 from pcapdiag.model.report_capture import CaptureFile as CaptureFile
 from pcapdiag.model.report_capture import CaptureSummary as CaptureSummary
@@ -39,17 +40,19 @@ from pcapdiag.model.report_summary import Topology as Topology
 from pcapdiag.model.report_tls import Tls
 
 SCHEMA = "pcapdiag-report/1"
-LINE_SCHEMA = "pcapdiag-line/1"
 
 Side = Literal["initiator", "responder", "path", "unknown"]
-End = Literal["initiator", "responder"]
-Actor = Literal["initiator", "responder", "path"]
 Party = Literal["client", "proxy", "upstream", "middlebox", "unknown"]
 Role = Literal["client", "proxy", "upstream", "unknown"]
 Leg = Literal["downstream", "upstream", "between", "direct", "unknown"]
 Severity = Literal["info", "warning", "failure"]
 PointLabel = str | msgspec.UnsetType
 """Whose frames and streams they are, of several capture points; the first one's where unset."""
+
+
+def label_of(point: PointLabel, first: str = "") -> str:
+    """Return whose numbers they are: those of the ``first`` point where nothing is said."""
+    return point if isinstance(point, str) else first
 
 
 class Value(msgspec.Struct, kw_only=True):
@@ -63,6 +66,11 @@ class Endpoint(Value):
     port: int
     role: Role = "unknown"
     name: str | None = None
+
+    @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.ip, self.port)
 
 
 class BySide(Value):
@@ -283,6 +291,15 @@ class Connection(Value):
     log_lines: list[LogLine] | msgspec.UnsetType = msgspec.UNSET
     """What proxies' logs say of it; only where logs were given."""
 
+    @property
+    def decisive_reset(self) -> Reset | None:
+        """The reset that the verdict is about."""
+        return next((one for one in self.resets if one.frame in self.verdict.frames), None)
+
+    def endpoint(self, side: str) -> Endpoint:
+        """Return the end on a side of it, ``initiator`` or ``responder``."""
+        return self.initiator if side == "initiator" else self.responder
+
 
 class Finding(Value):
     """Something about the capture, an endpoint or the path, not about one connection alone."""
@@ -355,43 +372,3 @@ class Report(Value):
     """The logs that were given (``AnalyzeOptions.logs``)."""
     snapshots: list[SnapshotFile] = []
     """The snapshots that were given (``AnalyzeOptions.snapshots``), used or not."""
-
-
-class LineCapture(Value):
-    """Which capture a line is about."""
-
-    files: list[str] = []
-    first_time: str | None = None
-
-
-class LineError(Value):
-    """Something that stopped the reading of an input."""
-
-    file: str
-    message: str
-    byte: int | None = None
-
-
-class Line(Value, kw_only=True):
-    """One line of ``--format jsonl``; exactly the member that ``type`` names is present.
-
-    ``update`` is a connection printed before whose verdict changed at the end of the capture.
-    The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`, and it
-    has the ``activity``, the ``points`` where there are several, and ``logs`` and ``snapshots``
-    where some were given. ``outcome`` is what ``pcapdiag triage`` says of each capture.
-    """
-
-    schema: str = LINE_SCHEMA
-    type: Literal["connection", "update", "finding", "group", "summary", "error", "outcome"]
-    capture: LineCapture | CaptureSummary
-    connection: Connection | msgspec.UnsetType = msgspec.UNSET
-    update: Connection | msgspec.UnsetType = msgspec.UNSET
-    finding: Finding | msgspec.UnsetType = msgspec.UNSET
-    group: Group | msgspec.UnsetType = msgspec.UNSET
-    summary: Summary | msgspec.UnsetType = msgspec.UNSET
-    points: list[Point] | msgspec.UnsetType = msgspec.UNSET
-    activity: Activity | msgspec.UnsetType = msgspec.UNSET
-    logs: Logs | msgspec.UnsetType = msgspec.UNSET
-    snapshots: list[SnapshotFile] | msgspec.UnsetType = msgspec.UNSET
-    error: LineError | msgspec.UnsetType = msgspec.UNSET
-    outcome: CaptureOutcome | msgspec.UnsetType = msgspec.UNSET

@@ -1,8 +1,8 @@
 """The report's HTTP members: the requests of a connection, as the JSON shows them."""
 
-from typing import Literal
-
 import msgspec
+
+from pcapdiag.model.ends import Actor
 
 
 class LocalReplyFacts(msgspec.Struct, kw_only=True):
@@ -42,7 +42,7 @@ class HttpExchange(msgspec.Struct, kw_only=True):
     response_frame: int | None = None
     length: int | None = None
     complete: bool = False
-    ended_by: Literal["initiator", "responder", "path"] | None = None
+    ended_by: Actor | None = None
     retry_of: int | None = None
     request_id: str | None = None
     local_reply: LocalReplyFacts | None = None

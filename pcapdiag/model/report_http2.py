@@ -1,10 +1,8 @@
 """The report's HTTP/2 member: what belongs to the connection, or ended a stream."""
 
-from typing import Literal
-
 import msgspec
 
-End = Literal["initiator", "responder"]
+from pcapdiag.model.ends import End
 
 
 class Http2Reset(msgspec.Struct, kw_only=True):

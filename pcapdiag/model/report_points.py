@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import End
 from pcapdiag.model.report_pictures import Activity, SegmentSeries
 
-End = Literal["initiator", "responder"]
 Fate = Literal["both", "lost", "appeared", "unknown"]
 """Seen wherever it should be; seen where it was sent and not further on; seen further on but not
 where it should have been sent; or absent where absence proves nothing."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-End = Literal["initiator", "responder"]
+from pcapdiag.model.ends import End
 
 
 class TlsClientHello(msgspec.Struct, kw_only=True):

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.snapshot_envoy import Envoy
+
 SCHEMA = "pcapdiag-snapshot/1"
 
 
@@ -89,6 +92,16 @@ class Listener(Part):
     only_v6: bool | None = None
     states: dict[str, int] = {}
     """Sockets of the port by state."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the accept queue takes no further connection."""
+        return self.limit is not None and self.queue > self.limit
+
+    @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.address, self.port)
 
 
 class PeerUse(Part):
@@ -297,65 +310,6 @@ class Limits(Part):
     load: list[float] = []
     pressure: dict[str, Pressure] = {}
     """``cpu``, ``memory`` and ``io``."""
-
-
-class EnvoyHost(Part):
-    """An endpoint of a cluster."""
-
-    address: str
-    port: int = 0
-    healthy: bool = True
-    flags: list[str] = []
-    """``failed_active_health_check``, ``failed_outlier_check`` (ejected)..."""
-    stats: dict[str, int] = {}
-
-
-class EnvoyCluster(Part):
-    """A cluster: its endpoints, limits and the counters that tell of failures."""
-
-    name: str
-    hosts: list[EnvoyHost] = []
-    hosts_total: int = 0
-    limits: dict[str, int] = {}
-    """Circuit breakers of the default priority."""
-    stats: dict[str, int] = {}
-    """Without the zeros."""
-
-
-class EnvoyListener(Part):
-    """Where it listens."""
-
-    name: str
-    address: str = ""
-    port: int = 0
-    stats: dict[str, int] = {}
-
-
-class EnvoyCertificate(Part):
-    """A certificate that it uses."""
-
-    subject_alt_names: list[str] = []
-    not_after: str = ""
-    days: int | None = None
-    """Days until it ends, as Envoy says."""
-    is_ca: bool = False
-
-
-class Envoy(Part):
-    """What Envoy's admin interface says. Its configuration is not read."""
-
-    admin: str
-    version: str = ""
-    state: str = ""
-    uptime: int | None = None
-    """Seconds."""
-    node: str = ""
-    cluster: str = ""
-    clusters: list[EnvoyCluster] = []
-    listeners: list[EnvoyListener] = []
-    certificates: list[EnvoyCertificate] = []
-    stats: dict[str, int] = {}
-    """Of the server itself."""
 
 
 class Snapshot(Part):

@@ -17,7 +17,8 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.application import Application
-from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.packet import MASK32, PacketFact, seq_add
 
 
 class Half(msgspec.Struct):
@@ -92,16 +93,21 @@ class Half(msgspec.Struct):
     """Packets other than RST with IP ID 0 (and DF); IPv6 packets are not counted."""
 
     @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.address, self.port)
+
+    @property
     def data_end(self) -> int:
         """The sequence number after its last data."""
-        return (self.last_data_seq + self.last_data_length) & 0xFFFFFFFF
+        return seq_add(self.last_data_seq, self.last_data_length)
 
     @property
     def unacked(self) -> int:
         """Sequence space sent (as far as seen) and not acknowledged; 0 when all was."""
         if self.next_seq is None or self.acked is None:
             return 0
-        d = (self.next_seq - self.acked) & 0xFFFFFFFF
+        d = (self.next_seq - self.acked) & MASK32
         return d if d < 0x80000000 else 0
 
 

@@ -10,6 +10,9 @@ from typing import Literal
 
 import msgspec
 
+SSL3, TLS12, TLS13 = 0x0300, 0x0303, 0x0304
+"""Versions, as they are written on the wire."""
+
 
 class ClientHello(msgspec.Struct, frozen=True):
     """A ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2); GREASE is left out."""
@@ -188,7 +191,7 @@ class TlsFacts(msgspec.Struct):
     @property
     def is_tls13(self) -> bool:
         """True when TLS 1.3 was chosen."""
-        return self.server_hello is not None and self.server_hello.version == 0x0304
+        return self.server_hello is not None and self.server_hello.version == TLS13
 
     @property
     def established(self) -> bool:

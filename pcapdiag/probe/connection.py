@@ -136,7 +136,7 @@ class Connection:
         if not self.established or self.recording.ended:
             return
         self._ask_kernel()
-        if not self._has("reset"):
+        if not self._was_reset():
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
                 self._note("fin_sent")
@@ -178,15 +178,15 @@ class Connection:
         self.errno = error.errno
         self.over = True
         if error.errno in _RESETS:
-            if not self._has("reset"):
+            if not self._was_reset():
                 self._note("reset")
             return
         told = kernel.queued_error(self._socket)
         if told is not None:
             self._note("icmp", icmp=told)
 
-    def _has(self, kind: Happening) -> bool:
-        return any(event.kind == kind for event in self.recording.events)
+    def _was_reset(self) -> bool:
+        return any(event.kind == "reset" for event in self.recording.events)
 
     def _note(self, kind: Happening, data: bytes = b"", icmp: IcmpError | None = None) -> None:
         self.recording.events.append(Event(kind, self._clock.now(), data, icmp))

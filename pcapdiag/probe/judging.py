@@ -16,17 +16,18 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import page
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.tcp import connection_refused, connection_timeout
-from pcapdiag.diagnose.text import end_name, fill
+from pcapdiag.diagnose.text import fill
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho, Side
 from pcapdiag.model.story import IcmpFact, Story
+from pcapdiag.model.units import SECOND
 from pcapdiag.probe import kernel
 from pcapdiag.probe.unmet import refused_here
 
-WATCHED = 60_000_000_000
+WATCHED = 60 * SECOND
 """How long (ns) the judge is told that nothing more came: the probe let go of the connection."""
 HEAD = 4
 """First bytes by which an endpoint's connections are told apart (``EndpointFacts``)."""
@@ -85,7 +86,7 @@ def verdict_of(story: Story, context: Context) -> ProbeVerdict | None:
     judgement = _gave_up(story, context) or judge(story, context)
     if not judgement.failed:
         return None
-    kind = KINDS[judgement.code]
+    kind = kind_of(judgement.code)
     texts = fill(kind, judgement, story)
     return ProbeVerdict(
         code=judgement.code,
@@ -131,7 +132,7 @@ def _captured(story: Story) -> list[str]:
 
 
 def _who(judgement: Judgement, story: Story) -> ProbeWho:
-    server, address = end_name(story.responder), story.responder.address
+    server, address = story.responder.host_port, story.responder.address
     best = max(judgement.candidates, key=lambda hint: hint.probability, default=None)
     if story.icmp and judgement.code.startswith("icmp."):
         source = story.icmp[-1].source

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.timing import how_long
 from pcapdiag.diagnose.tls.words import LISTED, listed, shown
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.probe import ProbeFacts
-from pcapdiag.model.units import NANOSECONDS
 from pcapdiag.probe.draft import Draft
 from pcapdiag.probe.lookup import NO_SUCH_NAME
 
@@ -48,14 +47,14 @@ def _lookups(facts: ProbeFacts) -> str:
         record = "A" if lookup.family == "ipv4" else "AAAA"
         missing = "none" if known and lookup.error == NO_SUCH_NAME else lookup.error or "none"
         answer = listed(lookup.addresses) if lookup.addresses else missing
-        told.append(f"{record} {answer} ({_time(lookup.duration)})")
+        told.append(f"{record} {answer} ({how_long(lookup.duration)})")
     if facts.hosts_file:
         told.append(f"/etc/hosts has {listed(facts.hosts_file)}")
     return "; ".join(told)
 
 
 def _tcp(facts: ProbeFacts) -> str:
-    told = [f"connected in {_time(facts.connect or 0)}"]
+    told = [f"connected in {how_long(facts.connect or 0)}"]
     if facts.path_mtu is not None:
         told.append(f"path MTU {facts.path_mtu} as far as known here, MSS {facts.mss}")
     else:
@@ -81,7 +80,7 @@ def _tls(facts: ProbeFacts) -> str:
     told = [text for text in (facts.tls_version, facts.cipher, facts.group) if text]
     told.append(f"ALPN {shown(facts.alpn)}" if facts.alpn else "no ALPN")
     if facts.handshake is not None:
-        told.append(_time(facts.handshake))
+        told.append(how_long(facts.handshake))
     if facts.client_certificate_asked:
         sent = "sent and taken" if facts.client_certificate_sent else "none sent, and not needed"
         told.append(f"asks for a client certificate: {sent}")
@@ -111,9 +110,5 @@ def _http(facts: ProbeFacts) -> str:
         return ""
     told = [f"HTTP/{facts.http_version} status {facts.http_status}"]
     if facts.answer_after is not None:
-        told.append(f"after {_time(facts.answer_after)}")
+        told.append(f"after {how_long(facts.answer_after)}")
     return ", ".join([*told, *(harmless(header, 80) for header in facts.headers)])
-
-
-def _time(seconds: float) -> str:
-    return duration(round(seconds * NANOSECONDS))

@@ -17,10 +17,11 @@ from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.model.probe import ProbeCertificate, ProbeFacts, ProbeStep
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, TlsFacts
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 from pcapdiag.probe.connection import Connection
 from pcapdiag.probe.recording import Event
-from pcapdiag.probe.speaking import PREFACE, SETTINGS_NAMES, proxy_header
+from pcapdiag.probe.speaking import SETTINGS_NAMES, proxy_header
+from pcapdiag.protocols.http.sniff import PREFACE
 from pcapdiag.protocols.tls import names
 from pcapdiag.protocols.tls.certificates import certificates_in
 
@@ -29,7 +30,7 @@ MAX_STEPS = 40
 GREETING = 120
 FIRST_LINE = 60
 """Bytes of a text that are told in a step."""
-DAY = 86_400 * 1_000_000_000
+DAY = 86_400 * SECOND
 _WORDS = {
     "syn": "SYN",
     "syn_ack": "SYN-ACK",

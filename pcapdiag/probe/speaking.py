@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 from typing import Literal
 
-from pcapdiag.model.ends import join_port
+from pcapdiag.model.ends import host_in_url, join_port
+from pcapdiag.protocols.http.sniff import PREFACE
 
 HeaderVersion = Literal[1, 2]
 """Versions of the PROXY protocol."""
@@ -24,7 +25,6 @@ SETTINGS_NAMES = {
     6: "MAX_HEADER_LIST_SIZE",
     8: "ENABLE_CONNECT_PROTOCOL",
 }
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _SETTINGS, _GOAWAY = 4, 7
 _ACK = 1
 _V2 = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -77,8 +77,7 @@ def has_ack(data: bytes) -> bool:
 
 def get_request(path: str, host: str, port: int, default_port: int) -> bytes:
     """Return one ``GET`` that asks for the connection to be closed behind the answer."""
-    name = f"[{host}]" if ":" in host else host
-    where = name if port == default_port else join_port(host, port)
+    where = host_in_url(host) if port == default_port else join_port(host, port)
     head = f"GET {path} HTTP/1.1\r\nHost: {where}\r\nUser-Agent: pcapdiag-probe\r\nAccept: */*\r\n"
     return (head + "Connection: close\r\n\r\n").encode("ascii")
 

@@ -15,6 +15,7 @@ import msgspec
 from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.packet import ACK, FIN, PSH, RETRANSMISSION, RST, SYN, PacketFact
 from pcapdiag.model.story import Half, IcmpFact, Story, Turn
+from pcapdiag.model.units import SECOND
 from pcapdiag.probe.recording import Event, Recording
 from pcapdiag.protocols.conversation import Conversation
 from pcapdiag.protocols.tls.keylog import KeyLog
@@ -22,7 +23,7 @@ from pcapdiag.protocols.tls.keylog import KeyLog
 HELLO = 4_096
 """First bytes of each end that the judge may look at."""
 TAIL = 16
-_FIRST_WAIT = 1_000_000_000
+_FIRST_WAIT = SECOND
 """A SYN is repeated after 1 s, then after twice as long each time (RFC 6298)."""
 _TTL = 64
 

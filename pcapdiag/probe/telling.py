@@ -19,7 +19,7 @@ from pcapdiag.model.probe import (
 )
 from pcapdiag.model.report import Generator
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 from pcapdiag.probe.budget import MAX_CONNECTIONS
 from pcapdiag.probe.draft import Draft
 from pcapdiag.probe.judging import surroundings, verdict_of
@@ -64,7 +64,7 @@ def report_of(
             host=options.host, port=options.port, address=options.address, server_name=options.sni
         ),
         start=format_seconds(started),
-        duration=(ended - started) / NANOSECONDS,
+        duration=(ended - started) / SECOND,
         status="failed" if failed else "ok",
         interrupted=interrupted,
         connections=connections,
@@ -175,7 +175,7 @@ def _check(draft: Draft) -> ProbeCheck:
         says=says(draft),
         address=join_port(address, where) if address is not None and where is not None else address,
         start=format_seconds(draft.started),
-        duration=max(0, draft.ended - draft.started) / NANOSECONDS,
+        duration=max(0, draft.ended - draft.started) / SECOND,
         facts=draft.facts,
         verdict=draft.verdict,
         steps=steps_of(connection, story) if connection is not None and story is not None else [],

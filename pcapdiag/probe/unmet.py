@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import PRODUCTS, page
-from pcapdiag.diagnose.text import Words, end_name
+from pcapdiag.diagnose.registry import kind_of
+from pcapdiag.diagnose.text import Words
 from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.model.harmless import command_word, harmless
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho
@@ -111,7 +111,7 @@ def local_verdict(number: int, story: Story) -> ProbeVerdict | None:
 
 
 def _here(code: str, number: int, story: Story, why: str, commands: list[str]) -> ProbeVerdict:
-    target, name = end_name(story.responder), errno.errorcode.get(number, number)
+    target, name = story.responder.host_port, errno.errorcode.get(number, number)
     who = ProbeWho(side="here", address=story.initiator.address or None, says="this host itself")
     if not kernel.TELLS_ICMP:
         why = "this host, or an ICMP error, of which this system does not tell"
@@ -135,7 +135,7 @@ def _here(code: str, number: int, story: Story, why: str, commands: list[str]) -
 
 def not_picked(story: Story, offered: str) -> ProbeVerdict:
     """Return the verdict on a server that finished the handshake and picked no protocol."""
-    kind = KINDS["tls.alpn_mismatch"]
+    kind = kind_of("tls.alpn_mismatch")
     tls = story.application.tls if story.application else None
     command = s_client(story, tls)
     facts = {
@@ -188,7 +188,7 @@ def by_openssl(story: Story, number: int, says: str) -> ProbeVerdict | None:
     return ProbeVerdict(
         code=code,
         title=f"{page(code).summary.removesuffix('.')}: {reason}",
-        explanation=f"OpenSSL here refused what {end_name(story.responder)} showed: {reason}.",
+        explanation=f"OpenSSL here refused what {story.responder.host_port} showed: {reason}.",
         phase="tls_handshake",
         confidence=_CONFIDENCE,
         who=refused_here(story),
@@ -200,19 +200,19 @@ def by_openssl(story: Story, number: int, says: str) -> ProbeVerdict | None:
 
 def refused_here(story: Story) -> ProbeWho:
     """Return who it was where the probe itself refused what the server showed."""
-    server = end_name(story.responder)
+    server = story.responder.host_port
     says = f"refused here, as every client would that checks the same; look at {server}, too"
     return ProbeWho(side="here", address=story.initiator.address, says=says)
 
 
 def _server(story: Story) -> ProbeWho:
-    says = f"what answers as {end_name(story.responder)} (it may be a proxy for it)"
+    says = f"what answers as {story.responder.host_port} (it may be a proxy for it)"
     return ProbeWho(side="server", address=story.responder.address, says=says)
 
 
 def not_http2(story: Story) -> ProbeVerdict:
     """Return the verdict on a server that answered the preface without SETTINGS, or not at all."""
-    target = end_name(story.responder)
+    target = story.responder.host_port
     tls = story.application.tls if story.application else None
     silent = not tls.server_data if tls is not None else not story.turn.response_bytes
     code = "tcp.response_timeout" if silent else "http.malformed_response"
@@ -238,7 +238,7 @@ def not_http2(story: Story) -> ProbeVerdict:
 
 def not_begun(story: Story, says: str) -> ProbeVerdict:
     """Return the verdict on a server that was asked to go over to TLS, and said no."""
-    target = end_name(story.responder)
+    target = story.responder.host_port
     return ProbeVerdict(
         code="protocol.tls_to_plaintext",
         title=f"TLS not begun at {target}: {harmless(says)}",
@@ -259,14 +259,14 @@ def not_begun(story: Story, says: str) -> ProbeVerdict:
 
 def missing_header(verdict: ProbeVerdict, story: Story) -> ProbeVerdict:
     """Return the verdict on a server that does with a PROXY header what it does not without."""
-    target = end_name(story.responder)
+    target = story.responder.host_port
     title = f"PROXY header missing: {target} only goes on with one"
     return _restated(verdict, "protocol.missing_proxy_header", title)
 
 
 def unexpected_header(verdict: ProbeVerdict, story: Story) -> ProbeVerdict:
     """Return the verdict on a server that does without a PROXY header what it does not with one."""
-    title = f"unexpected PROXY header: {end_name(story.responder)} only goes on without one"
+    title = f"unexpected PROXY header: {story.responder.host_port} only goes on without one"
     return _restated(verdict, "protocol.unexpected_proxy_header", title)
 
 
@@ -287,7 +287,7 @@ def _restated(verdict: ProbeVerdict, code: str, title: str) -> ProbeVerdict:
 
 def untold(story: Story, says: str) -> ProbeVerdict:
     """Return what is said of a check that did not succeed, for a reason that nothing shows."""
-    target = end_name(story.responder)
+    target = story.responder.host_port
     return ProbeVerdict(
         code="capture.partial",
         title=f"not done, and what was seen of {target} does not tell why: {harmless(says)}",

@@ -8,7 +8,8 @@ from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.protocols.first_bytes import FirstBytes
 from pcapdiag.protocols.tls.keylog import KeyLog
-from pcapdiag.protocols.tls.sniff import HANDSHAKE, speaks_tls
+from pcapdiag.protocols.tls.numbers import HANDSHAKE
+from pcapdiag.protocols.tls.sniff import speaks_tls
 
 if TYPE_CHECKING:
     from pcapdiag.protocols.http.http1 import Http1Reader
@@ -196,9 +197,10 @@ def _http1_reader(started: bool) -> Http1Reader:
 
 
 def _http2_reader(started: bool = True, switched: Exchange | None = None) -> Http2Reader:
-    from pcapdiag.protocols.http.http2 import Http2Reader  # Only here: many captures have none.
+    # Only here: many captures have none.
+    from pcapdiag.protocols.http.skimming import SkimmingReader
 
-    return Http2Reader(started, switched)
+    return SkimmingReader(started, switched)
 
 
 def _without_greeting(pieces: list[Piece]) -> list[Piece]:

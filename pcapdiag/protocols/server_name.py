@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_HANDSHAKE, _CLIENT_HELLO, _SERVER_NAME = 0x16, 0x01, 0
+from pcapdiag.protocols.tls.numbers import CLIENT_HELLO, HANDSHAKE
+
+_SERVER_NAME = 0
 
 
 def server_name(hello: bytes) -> str | None:
@@ -10,7 +12,7 @@ def server_name(hello: bytes) -> str | None:
 
     Bytes that are cut off, or that lie about lengths, give None.
     """
-    if len(hello) < 44 or hello[0] != _HANDSHAKE or hello[5] != _CLIENT_HELLO:
+    if len(hello) < 44 or hello[0] != HANDSHAKE or hello[5] != CLIENT_HELLO:
         return None
     offset = 43
     offset += 1 + hello[offset]

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 
@@ -67,8 +68,7 @@ class _Request(NamedTuple):
 
     @property
     def target(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return join_port(self.host, self.port)
 
 
 @once

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from pcapdiag.model.explains import explains
-from pcapdiag.model.report import Finding, Group, Report
+from pcapdiag.model.report import Finding, Group, Report, label_of
 
 ONE_FAILURE = {"path.mtu": "failed"}
 """Findings that say of one failed connection what its verdict says, with the number of them."""
@@ -45,4 +43,4 @@ class Because:
         return [one for place, one in enumerate(self._findings) if place not in self._told]
 
     def _key(self, one: Finding | Group, stream: int) -> tuple[str, int]:
-        return (self._first if one.point is msgspec.UNSET else one.point), stream
+        return label_of(one.point, self._first), stream

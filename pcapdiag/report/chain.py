@@ -8,6 +8,7 @@ from msgspec import UNSET
 from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, PointLabel, TimelineEntry
 from pcapdiag.model.report_http import HttpExchange
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.clock import between, duration
 from pcapdiag.report.escape import shown
@@ -54,7 +55,7 @@ def both_legs(connection: Connection, places: Places = ONE_PLACE) -> str:
     steps = [_beginning(connection, exchange)]
     left_out = len(connection.causes) - MAX_TRIES
     if left_out > 0:
-        steps.append(Step(None, words.count(left_out, "earlier try", "earlier tries"), ""))
+        steps.append(Step(None, counted(left_out, "earlier try", "earlier tries"), ""))
     end = _end(connection, exchange, times)
     for cause in connection.causes[-MAX_TRIES:]:
         what = f"{cause.code} at {shown(cause.endpoint)}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import MS, SECOND, parse_seconds
 
 TimeMode = Literal["utc", "local", "relative"]
 
@@ -42,7 +42,7 @@ class Clock(msgspec.Struct, frozen=True):
 
     def _relative(self, text: str) -> str:
         since = parse_seconds(text) - parse_seconds(self.start or text)
-        return f"{since / NANOSECONDS:+,.3f} s"
+        return f"{since / SECOND:+,.3f} s"
 
     def _date(self, text: str) -> str:
         return self._moment(text).strftime("%Y-%m-%d")
@@ -50,12 +50,12 @@ class Clock(msgspec.Struct, frozen=True):
     def _time_of_day(self, text: str) -> str:
         moment = self._moment(text)
         zone = moment.strftime("%z") if self.mode == "local" else "Z"
-        thousandths = parse_seconds(text) % NANOSECONDS // 1_000_000
+        thousandths = parse_seconds(text) % SECOND // MS
         return f"{moment:%H:%M:%S}.{thousandths:03d}{zone}"
 
     def _moment(self, text: str) -> datetime:
         """Return the second of a time; one that no calendar holds becomes the first or last."""
-        whole = min(max(parse_seconds(text) // NANOSECONDS, 0), _LAST_SECOND)
+        whole = min(max(parse_seconds(text) // SECOND, 0), _LAST_SECOND)
         moment = datetime.fromtimestamp(whole, UTC)
         return moment.astimezone() if self.mode == "local" else moment
 
@@ -82,4 +82,4 @@ def duration(seconds: float) -> str:
 
 def between(first: str, last: str) -> float:
     """Return the seconds from one report time to another."""
-    return (parse_seconds(last) - parse_seconds(first)) / NANOSECONDS
+    return (parse_seconds(last) - parse_seconds(first)) / SECOND

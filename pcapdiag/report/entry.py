@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pcapdiag.model.failed_request import failed_exchange
-from pcapdiag.model.report import Connection, Finding, Group, Verdict
+from pcapdiag.model.report import Connection, Finding, Group, Verdict, label_of
+from pcapdiag.model.units import counted
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.because import repeats
 from pcapdiag.report.callers import Callers
@@ -126,7 +127,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.with_right("BECAUSE", text, finding.code)
         rest = len(findings) - most
         if rest > 0:
-            yield from self.page.labelled("", f"and {words.count(rest, 'more finding')} below")
+            yield from self.page.labelled("", f"and {counted(rest, 'more finding')} below")
 
     def _when(self, finding: Finding) -> str:
         """Return the time that a finding is about, as it follows its detail."""
@@ -137,7 +138,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _at(self, finding: Finding) -> str:
         """Return the point that a finding is about, unless its title says it."""
-        label = finding.point if isinstance(finding.point, str) else ""
+        label = label_of(finding.point)
         return f"{label}: " if label and label not in finding.title.split() else ""
 
     def head(self, connection: Connection) -> str:
@@ -155,9 +156,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _group_head(self, group: Group) -> str:
         to = f" to {shown(group.responder)}" if group.responder else ""
         when = self.clock.span(group.first, group.last)
-        many = words.count(group.connections, "connection")
+        many = counted(group.connections, "connection")
         if group.requests > group.connections:
-            many = f"{words.count(group.requests, 'request')} on {many}"
+            many = f"{counted(group.requests, 'request')} on {many}"
         return f"{many}{to}, {when}"
 
     def _effect(

@@ -8,9 +8,9 @@ from textwrap import wrap
 
 from pcapdiag.diagnose import pages
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import CodePage
 from pcapdiag.diagnose.proxy_words import Heard
+from pcapdiag.diagnose.registry import kinds
 from pcapdiag.report.layout import LABEL_WIDTH, MIN_WIDTH, Page
 
 _PLACE = re.compile(r"{(\w+)}")
@@ -61,7 +61,7 @@ def render_page(told: CodePage, page: Page, heard: Sequence[Heard] = ()) -> Iter
     """Yield a code's page line by line, without newlines; ``heard`` is what led to it."""
     for one in heard:
         yield f"{page.paint(one.says, 'label')}:"
-    kind = KINDS.get(told.code)
+    kind = kinds().get(told.code)
     yield f"{page.paint(told.code, 'code')}{_GAP}{told.summary}"
     yield ""
     yield from _section("WHAT", told.happened, page)

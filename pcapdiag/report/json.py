@@ -8,7 +8,8 @@ from textwrap import indent
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Line, Report
+from pcapdiag.model.report import Connection, Report
+from pcapdiag.model.report_line import Line
 from pcapdiag.report.escape import json_safe
 from pcapdiag.report.mask import mask
 from pcapdiag.report.undrawn import undrawn

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from pcapdiag.model.report import CaptureSummary, Line, LineCapture, LineError, Report
+from pcapdiag.model.report import CaptureSummary, Report
+from pcapdiag.model.report_line import Line, LineCapture, LineError
 from pcapdiag.report.undrawn import undrawn
 
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
-from pcapdiag.model.report import CaptureFile, Connection, Finding, PointLabel, Report
-from pcapdiag.report import words
+from pcapdiag.model.report import CaptureFile, Connection, Finding, PointLabel, Report, label_of
+from pcapdiag.model.units import counted
 from pcapdiag.report.clock import Clock, TimeMode, between
 from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
@@ -94,7 +93,8 @@ def _findings(report: Report) -> Iterator[Case]:
 
 
 def _finding(finding: Finding) -> Case:
-    at = f"{finding.point}: " if isinstance(finding.point, str) else ""
+    label = label_of(finding.point)
+    at = f"{label}: " if label else ""
     lines = [finding.detail, finding.explanation, *finding.fixes, *finding.commands]
     return Case(
         kind="findings",
@@ -149,7 +149,7 @@ def _endpoints(report: Report, clock: Clock) -> Iterator[Case]:
 
 
 def _endpoint(connection: Connection, found: dict[str, _Endpoint]) -> _Endpoint:
-    name = join_port(connection.responder.ip, connection.responder.port)
+    name = connection.responder.host_port
     if name not in found and len(found) >= MAX_ENDPOINTS:
         name = OTHERS
     if name not in found:
@@ -171,13 +171,13 @@ def _texts(report: Report, clock: Clock, wanted: set[int]) -> dict[int, str]:
 def _judged(endpoint: _Endpoint, texts: dict[int, str]) -> Case:
     seconds = between(endpoint.first, endpoint.last)
     case = Case(kind="connections", name=endpoint.name, seconds=seconds)
-    of = words.count(endpoint.connections, "connection")
+    of = counted(endpoint.connections, "connection")
     if endpoint.codes:
         code = endpoint.codes.most_common(1)[0][0]
         told = f"{endpoint.codes.total():,} of {of} failed: {endpoint.titles[code]}"
         more = len(endpoint.codes) - 1
         case.result, case.type = "failure", code
-        case.message = f"{told}; and {words.count(more, 'more kind')} of failure" if more else told
+        case.message = f"{told}; and {counted(more, 'more kind')} of failure" if more else told
         case.text = "\n\n".join(texts[n] for n in endpoint.groups if n in texts)
     elif endpoint.partial == endpoint.connections:
         case.result, case.message = "skipped", f"{of}: the capture holds too little to judge"

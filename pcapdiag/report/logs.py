@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from pcapdiag.model.report import Connection, LogFile, LogLine, Report
+from pcapdiag.model.units import counted
 from pcapdiag.protocols.http.grpc import status_name
-from pcapdiag.report import words
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
 from pcapdiag.report.points import precise
@@ -54,7 +54,7 @@ def line_texts(connection: Connection, most: int = LINES) -> Iterator[str]:
             text += f": {shown(line.why)}"
         yield text
     if len(lines) > most:
-        yield f"and {words.count(len(lines) - most, 'more line')} (in the JSON)"
+        yield f"and {counted(len(lines) - most, 'more line')} (in the JSON)"
 
 
 def place(line: LogLine) -> str:
@@ -100,10 +100,10 @@ def logs_summary(report: Report) -> str:
         return ""
     told = []
     if logs.disagreeing:
-        many = words.count(logs.disagreeing, "connection")
+        many = counted(logs.disagreeing, "connection")
         told.append(f"log and wire disagree on {many}")
     if logs.failures_without_line:
-        many = words.count(logs.failures_without_line, "failed request")
+        many = counted(logs.failures_without_line, "failed request")
         told.append(f"{many} at a logged proxy without a line")
     return "; ".join(told)
 
@@ -122,7 +122,7 @@ def _is_worth_it(connection: Connection) -> bool:
 
 
 def _log(log: LogFile) -> str:
-    text = f"{log.product} {shown(log.path)}: {words.count(log.lines, 'line')}"
+    text = f"{log.product} {shown(log.path)}: {counted(log.lines, 'line')}"
     if not log.failed:
         return f"{text}, none of a failure"
     text += f", {log.failed:,} failed"
@@ -153,7 +153,7 @@ def _clock(log: LogFile) -> str:
 
 def _more(log: LogFile, clock: Clock) -> Iterator[str]:
     if log.unread:
-        yield f"{words.count(log.unread, 'line')} in no format that is known"
+        yield f"{counted(log.unread, 'line')} in no format that is known"
     yield from map(shown, log.notes)
     for line in log.examples[:EXAMPLES]:
         asked = " ".join(filter(None, (line.method, line.target)))

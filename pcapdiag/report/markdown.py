@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Finding, Group, Report
+from pcapdiag.model.report import Connection, Finding, Group, Report, label_of
+from pcapdiag.model.units import counted
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.callers import callers
 from pcapdiag.report.clock import Clock, TimeMode
@@ -117,7 +118,7 @@ class _Writer:
             told += 1
             yield text
         if told < len(found):
-            yield f"- and {words.count(len(found) - told, 'more connection')}\n"
+            yield f"- and {counted(len(found) - told, 'more connection')}\n"
 
     def failures(self, room: Room) -> Iterator[str]:
         """Yield the table of failures, then what is behind each of them."""
@@ -128,7 +129,7 @@ class _Writer:
             yield "\n" + table(head, kept, [0])
         rest = len(self.report.groups) - len(kept)
         if rest:
-            yield f"\nand {words.count(rest, 'more kind')} of failure\n"
+            yield f"\nand {counted(rest, 'more kind')} of failure\n"
         for group, sample in self.groups[: len(kept)]:
             text = "\n" + self._details(group, sample)
             if room.fits(text):
@@ -148,7 +149,7 @@ class _Writer:
             told += 1
             yield text
         if told < len(found):
-            yield f"- and {words.count(len(found) - told, 'more finding')}\n"
+            yield f"- and {counted(len(found) - told, 'more finding')}\n"
 
     def _row(self, group: Group, sample: Connection) -> list[str]:
         fixes = sample.verdict.fixes
@@ -174,7 +175,7 @@ class _Writer:
         """Return the section that opens at a click: why, on what evidence, and what to do."""
         verdict = sample.verdict
         to = f" to {code(group.responder)}" if group.responder else ""
-        many = words.count(group.connections, "connection")
+        many = counted(group.connections, "connection")
         parts = [f"<details><summary>{code(group.code)}: {many}{to}</summary>\n"]
         told = verdict.explanation or verdict.title
         parts.append(f"{prose(self.places.with_source(told, verdict.point))}\n")
@@ -207,7 +208,7 @@ class _Writer:
         yield f"chain    {first}"
         yield from (f"       > {step}" for step in further[:STEPS])
         if len(further) > STEPS:
-            yield f"       > and {words.count(len(further) - STEPS, 'more packet')}"
+            yield f"       > and {counted(len(further) - STEPS, 'more packet')}"
         yield from (f"note     {note}" for note in sample.verdict.notes)
         yield from (f"log      {text}" for text in line_texts(sample))
         caller = self.callers.get((sample.point, sample.stream), "")
@@ -223,7 +224,8 @@ class _Writer:
         return self.places.streams(streams, group.point)
 
     def _finding(self, finding: Finding) -> str:
-        at = f"{code(finding.point)}: " if isinstance(finding.point, str) else ""
+        label = label_of(finding.point)
+        at = f"{code(label)}: " if label else ""
         lines = [
             f"- **{finding.severity}** {at}{prose(finding.title)} {code(finding.code)}: "
             f"{prose(finding.detail)}{self._when(finding)}\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcapdiag.model.report import CaptureFile, CaptureSummary, Connection, Report
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, between, duration
 from pcapdiag.report.escape import shown
@@ -21,7 +22,7 @@ _OTHER_SHARE = 0.05
 
 def captured(capture: CaptureSummary, clock: Clock) -> str:
     """Return what was read: the files, how much is in them, and from when to when."""
-    text = f"{files(capture.files)}: {words.count(capture.packets, 'packet')}"
+    text = f"{files(capture.files)}: {counted(capture.packets, 'packet')}"
     text += f", {words.size(capture.bytes)}"
     if capture.first_time and capture.last_time:
         span = duration(between(capture.first_time, capture.last_time))
@@ -45,7 +46,7 @@ def hosts(report: Report) -> Iterator[str]:
     for file in report.snapshots:
         if file.used:
             place = _addresses(file.addresses) or "on the path"
-            unread = f"; {words.count(file.unread, 'thing')} could not be read"
+            unread = f"; {counted(file.unread, 'thing')} could not be read"
             text = f"{shown(file.host)} ({place}): {shown(file.path)}, {shown(file.when)}"
             yield text + (unread if file.unread else "")
 
@@ -54,7 +55,7 @@ def files(named: list[CaptureFile]) -> str:
     """Return the first file's path, and how many more there are."""
     if not named:
         return "no file"
-    more = f" and {words.count(len(named) - 1, 'file')} more" if len(named) > 1 else ""
+    more = f" and {counted(len(named) - 1, 'file')} more" if len(named) > 1 else ""
     return shown(named[0].path) + more
 
 
@@ -72,7 +73,7 @@ def noted(capture: CaptureSummary) -> str:
         ),
         (capture.undecoded_packets, "packet", "not decoded"),
     ]
-    told = [f"{words.count(number, one)} {what}" for number, one, what in named if number]
+    told = [f"{counted(number, one)} {what}" for number, one, what in named if number]
     told += [f"limit of {shown(what)} met {n:,} times" for what, n in counts.limits.items() if n]
     return "; ".join(told)
 
@@ -88,11 +89,11 @@ def outcome(report: Report, filtered: bool) -> str:
     if not summary.connections and filtered:
         return f"no connection in {words.captures(report)} matches the options"
     if not summary.connections:
-        return f"no TCP connection among {words.count(capture.packets, 'packet')}"
+        return f"no TCP connection among {counted(capture.packets, 'packet')}"
     partial = summary.by_verdict.get("capture.partial", 0)
     worked = summary.connections - summary.failed - partial
     if not summary.failed and not partial:
-        return f"nothing failed: {words.count(summary.connections, 'connection')}, all worked"
+        return f"nothing failed: {counted(summary.connections, 'connection')}, all worked"
     told = [_failed(report) if summary.failed else "nothing failed"]
     if worked:
         told.append(f"{worked:,} worked")
@@ -100,7 +101,7 @@ def outcome(report: Report, filtered: bool) -> str:
         them = "it" if partial == 1 else "them"
         why = "" if len(report.connections) >= summary.connections else "; --all says why"
         told.append(f"{partial:,} not told (the capture holds too little of {them}{why})")
-    return f"{words.count(summary.connections, 'connection')}: {', '.join(told)}"
+    return f"{counted(summary.connections, 'connection')}: {', '.join(told)}"
 
 
 def _failed(report: Report) -> str:
@@ -108,7 +109,7 @@ def _failed(report: Report) -> str:
     summary = report.summary
     if not any(group.requests > group.connections for group in report.groups):
         return f"{summary.failed:,} failed"
-    requests = words.count(summary.failed_requests, "request")
+    requests = counted(summary.failed_requests, "request")
     return f"{summary.failed:,} failed ({requests})"
 
 

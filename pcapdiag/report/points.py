@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Point, PointLabel, Report
-from pcapdiag.report import words
+from pcapdiag.model.report import Connection, Point, PointLabel, Report, label_of
+from pcapdiag.model.units import counted
 from pcapdiag.report.clock import between
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
@@ -32,9 +32,7 @@ class Places(msgspec.Struct, frozen=True):
 
     def label(self, point: PointLabel) -> str:
         """Return a point's label, the first one's where none is named."""
-        if isinstance(point, str):
-            return point
-        return self.labels[0] if self.labels else ""
+        return label_of(point, self.labels[0] if self.labels else "")
 
     def frames(self, frames: Sequence[int], point: PointLabel) -> str:
         """Return ``(#118, #121)``, or ``[proxy #118, #121]``."""
@@ -63,15 +61,17 @@ class Places(msgspec.Struct, frozen=True):
         return "   ".join(f"{s.point}: tcp.stream=={s.stream}" for s in connection.seen_at)
 
 
+MAX_FILTERED = 8
+"""Streams that a display filter names."""
 ONE_PLACE = Places()
 """The only point of a report of one capture."""
 
 
-def stream_filter(streams: Sequence[int], total: int, most: int = 8) -> str:
+def stream_filter(streams: Sequence[int], total: int) -> str:
     """Return the display filter of the first streams, and how many more there are."""
     if total == 1 and streams:
         return f"tcp.stream=={streams[0]}"
-    named = streams[:most]
+    named = streams[:MAX_FILTERED]
     more = f" and {total - len(named):,} more" if total > len(named) else ""
     return f"tcp.stream in {{{', '.join(map(str, named))}}}{more}"
 
@@ -111,10 +111,10 @@ def _short_names(points: Sequence[Point]) -> list[str]:
 
 def _captured(point: Point, files: str) -> str:
     if len(point.files) > 1:
-        files += f" and {words.count(len(point.files) - 1, 'file')} more"
+        files += f" and {counted(len(point.files) - 1, 'file')} more"
     return (
-        f"{files}: {words.count(point.packets, 'packet')}, "
-        f"{words.count(point.connections, 'connection')}{_shared(point)}"
+        f"{files}: {counted(point.packets, 'packet')}, "
+        f"{counted(point.connections, 'connection')}{_shared(point)}"
     )
 
 
@@ -139,7 +139,7 @@ def _clock(point: Point, first: Point, span: float) -> str:
         text += f"; it {gains} {precise(abs(point.drift) * HOUR)} an hour"
     steps = len(point.clock_steps)
     if steps:
-        text += f"; it was set {words.count(steps, 'time')} while capturing"
+        text += f"; it was set {counted(steps, 'time')} while capturing"
     return text
 
 

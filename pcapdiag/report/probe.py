@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.timing import duration, how_long
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.probe import ProbeCertificate, ProbeCheck, ProbeReport, ProbeVerdict
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import counted, parse_seconds
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import json_safe, shown
 from pcapdiag.report.json import masked
@@ -117,7 +116,7 @@ def _line(check: ProbeCheck, page: Page) -> Iterator[str]:
     word = check.status.upper() if check.status == "failed" else check.status
     head = f"{word:<{LABEL_WIDTH}}"
     name = f"{_NAMES[check.name]:<{_NAME_WIDTH}}{shown(check.what):<{_WHAT_WIDTH}} "
-    spent = f"{duration(round(_took(check) * NANOSECONDS)):>{_TIME_WIDTH}}  "
+    spent = f"{how_long(_took(check)):>{_TIME_WIDTH}}  "
     code = f"  [{check.verdict.code}]" if check.verdict is not None else ""
     indent = " " * (LABEL_WIDTH + len(name) + len(spent))
     lines = [shown(check.says) + code]

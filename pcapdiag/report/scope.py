@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.model.report import Connection, Scope
-from pcapdiag.model.units import parse_seconds
-from pcapdiag.report import words
+from pcapdiag.model.units import counted, parse_seconds
 from pcapdiag.report.clock import Clock
 
 NAMED_PORTS = 3
@@ -74,4 +73,4 @@ def _other_ports(scope: Scope) -> str:
 def _ports(ports: list[int]) -> str:
     named = ", ".join(f":{port}" for port in ports[:NAMED_PORTS])
     more = len(ports) - NAMED_PORTS
-    return f"{named} and {words.count(more, 'more port')}" if more > 0 else named
+    return f"{named} and {counted(more, 'more port')}" if more > 0 else named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.model.report import Connection, Group, ResetSigns
-from pcapdiag.report import words
+from pcapdiag.model.units import counted
 from pcapdiag.report.escape import shown
 
 SAME_TIME, LEAST, MOST = 0.02, 0.05, 1.0
@@ -23,7 +23,7 @@ def signs_text(group: Group, sample: Connection, vantage: str) -> str:
         told.append(f"window {signs.window}")
     if not told and (group.side != "path" or signs.hops is None):
         return ""
-    many = words.count(signs.resets, "connection")
+    many = counted(signs.resets, "connection")
     return ", ".join([_by_whom(group, signs, sample, vantage), many, *told])
 
 
@@ -34,17 +34,17 @@ def _by_whom(group: Group, signs: ResetSigns, sample: Connection, vantage: str) 
         from_where = _place(sample, vantage)
         if signs.hops == 0:
             return f"reset by a device on the link of {from_where}"
-        return f"reset by a device {words.count(signs.hops, 'hop')} from {from_where}"
+        return f"reset by a device {counted(signs.hops, 'hop')} from {from_where}"
     if group.side == "unknown":
         return "reset" if signs.ttl is None else f"reset with TTL {signs.ttl}"
-    end = sample.initiator if group.side == "initiator" else sample.responder
+    end = sample.endpoint(group.side)
     return f"reset by {shown(end.ip)}"
 
 
 def _place(sample: Connection, vantage: str) -> str:
     if vantage not in {"initiator", "responder"}:
         return "the capture point"
-    end = sample.initiator if vantage == "initiator" else sample.responder
+    end = sample.endpoint(vantage)
     return f"the {end.role}" if end.role != "unknown" else shown(end.ip)
 
 

@@ -85,7 +85,7 @@ def _overview(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
 
 def _listener(one: Listener, names: Mapping[int, str]) -> str:
     owners = ", ".join(dict.fromkeys(names[pid] for pid in one.pids if pid in names))
-    text = join_port(one.address, one.port) + (f" ({owners})" if owners else "")
+    text = one.host_port + (f" ({owners})" if owners else "")
     limit = "" if one.limit is None else f" of {one.limit:,}"
     text += f": {one.queue:,}{limit} wait to be accepted"
     states = ", ".join(f"{count:,} {state}" for state, count in one.states.items())

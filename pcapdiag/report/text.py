@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pcapdiag.model.report import Connection, Group, Report
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.because import Because
 from pcapdiag.report.callers import callers
@@ -137,7 +138,7 @@ def _logged(report: Report, writer: EntryWriter) -> Iterator[str]:
         yield from writer.page.labelled("SEE", writer.places.of(connection))
     if len(found) > LOGGED:
         yield ""
-        many = words.count(len(found) - LOGGED, "more connection")
+        many = counted(len(found) - LOGGED, "more connection")
         yield from writer.page.labelled("LOGGED", f"and {many} (in the JSON)")
 
 
@@ -149,7 +150,7 @@ def _failures(report: Report, writer: EntryWriter, because: Because) -> Iterator
         group, sample = report.groups[number], sample_of.get(number)
         if place >= FULL_ENTRIES + SHORT_ENTRIES:
             rest = len(report.groups) - place
-            yield iter([f"and {words.count(rest, 'more kind')} of failure (in the JSON)"])
+            yield iter([f"and {counted(rest, 'more kind')} of failure (in the JSON)"])
             return
         if sample is None or place >= FULL_ENTRIES:
             yield writer.page.labelled("FAILED", _short(group), "bad")
@@ -163,12 +164,12 @@ def _failures(report: Report, writer: EntryWriter, because: Because) -> Iterator
 
 
 def _head(report: Report, connection: Connection, writer: EntryWriter) -> str:
-    of = words.count(report.summary.connections, "connection")
+    of = counted(report.summary.connections, "connection")
     return f"1 of {of}: {writer.head(connection)}"
 
 
 def _short(group: Group) -> str:
-    return f"{words.count(group.connections, 'connection')}: {shown(group.title)}  {group.code}"
+    return f"{counted(group.connections, 'connection')}: {shown(group.title)}  {group.code}"
 
 
 def _others(report: Report, writer: EntryWriter) -> Iterator[str]:

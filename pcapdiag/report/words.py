@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.registry import kind_of
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, Report, Verdict
 from pcapdiag.report.escape import shown
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """Return ``1 connection`` or ``1,200 connections``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def captures(report: Report) -> str:
@@ -31,7 +25,7 @@ def size(number: int) -> str:
 
 def end(endpoint: Endpoint) -> str:
     """Return an end as address, port and name: ``10.0.2.7:443 (pay.internal)``."""
-    text = shown(join_port(endpoint.ip, endpoint.port))
+    text = shown(endpoint.host_port)
     return f"{text} ({shown(endpoint.name)})" if endpoint.name else text
 
 
@@ -118,7 +112,7 @@ def _who(connection: Connection, side: str, party: str, own: str | None = None) 
     if side == "path":
         near, far = shown(connection.initiator.ip), shown(connection.responder.ip)
         return f"a device between {near} and {far}"
-    endpoint = connection.initiator if side == "initiator" else connection.responder
+    endpoint = connection.endpoint(side)
     role = party if party not in {"unknown", "middlebox"} else ROLE_OF_SIDE[side]
     if own and own != endpoint.ip:
         return f"the {role} {shown(own)}, behind {shown(endpoint.ip)}"
@@ -143,5 +137,5 @@ def sender(connection: Connection, side: str) -> str:
     """Return one word for who sent a packet: the role where it is known, else the side."""
     if side == "path":
         return "device"
-    endpoint = connection.initiator if side == "initiator" else connection.responder
+    endpoint = connection.endpoint(side)
     return side if endpoint.role == "unknown" else endpoint.role

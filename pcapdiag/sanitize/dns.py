@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.dns import AAAA, A
 from pcapdiag.sanitize.renamer import Renamer
 
 HEADER = 12
@@ -19,7 +20,7 @@ MAX_POINTERS = 64
 """Compression pointers that are followed in one name."""
 MAX_NAME = 255
 
-_A, _NS, _CNAME, _SOA, _PTR, _MX, _TXT, _AAAA = 1, 2, 5, 6, 12, 15, 16, 28
+_NS, _CNAME, _SOA, _PTR, _MX, _TXT = 2, 5, 6, 12, 15, 16
 _SRV, _NAPTR, _DNAME, _OPT, _SVCB, _HTTPS, _SPF = 33, 35, 39, 41, 64, 65, 99
 _NAMES = {_NS, _CNAME, _PTR, _DNAME, 3, 4, 7, 8, 9}
 """Types whose data is one name."""
@@ -139,9 +140,9 @@ class _Rewriting:
         return at + 10 + size if at + 10 + size <= len(self.data) else -1
 
     def _body(self, kind: int, start: int, end: int) -> None:
-        if kind == _A:
+        if kind == A:
             self._address(start, end, 4)
-        elif kind == _AAAA:
+        elif kind == AAAA:
             self._address(start, end, 16)
         elif kind in _NAMES:
             self.name(start)

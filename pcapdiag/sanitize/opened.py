@@ -15,18 +15,19 @@ import msgspec
 from hpack import Decoder
 from hpack.exceptions import HPACKError
 
+from pcapdiag.model.packet import MASK32
+from pcapdiag.protocols.http.sniff import PREFACE
+
 PCAPNG = b"\x0a\x0d\x0d\x0a"
 PCAP = {
     b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">",
     b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<",
 }  # fmt: skip
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MAX_UNPACKED = 1 << 30
 """Bytes that one packed part may have."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
 _HEADERS, _PUSH, _CONTINUATION = 1, 5, 9
 _MAX_FRAME = 1 << 20
-_MASK32 = 0xFFFFFFFF
 
 Way = tuple[int, int, int, int]
 """Addresses as numbers, each with its port."""
@@ -128,14 +129,14 @@ class Streams:
             run, following = bytearray(), -1
             # In the order of their numbers, from where most of them began.
             start = next(iter(segments))
-            for seq in sorted(segments, key=lambda one: (one - start + (1 << 31)) & _MASK32):
+            for seq in sorted(segments, key=lambda one: (one - start + (1 << 31)) & MASK32):
                 payload = segments[seq]
-                known = (following - seq) & _MASK32 if following >= 0 else 0
+                known = (following - seq) & MASK32 if following >= 0 else 0
                 if following >= 0 and known > 1 << 20:
                     yield way, bytes(run)
                     run, known = bytearray(), 0
                 run += payload[known:]
-                following = max(known, len(payload)) + seq & _MASK32
+                following = max(known, len(payload)) + seq & MASK32
             yield way, bytes(run)
 
 

@@ -13,15 +13,15 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 
+from pcapdiag.model.dns import PORT
+from pcapdiag.model.packet import MASK32, SYN
 from pcapdiag.sanitize.application import layers
-from pcapdiag.sanitize.application.dns_over_tcp import PORT, rewrite_dns
+from pcapdiag.sanitize.application.dns_over_tcp import rewrite_dns
 from pcapdiag.sanitize.application.stream import Stream
 from pcapdiag.sanitize.assembly import Assembly, Store
 from pcapdiag.sanitize.keyed import PAYLOADS, Keyed
 from pcapdiag.sanitize.renamer import Renamer
 
-SYN = 0x02
-MASK32 = 0xFFFFFFFF
 HALF = 1 << 31
 FAR = 1 << 28
 """Bytes from the last ones on which a segment is taken for another connection's on these ports."""

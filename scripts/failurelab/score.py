@@ -78,9 +78,9 @@ def find_package() -> None:
 def known_codes() -> frozenset[str]:
     """The codes that the analyzer can give."""
     find_package()
-    from pcapdiag.diagnose.kinds import KINDS
+    from pcapdiag.diagnose.registry import kinds
 
-    return frozenset(KINDS)
+    return frozenset(kinds())
 
 
 def analyze(files: Sequence[object], command: str, options: Sequence[str]) -> Json:

@@ -27,6 +27,7 @@ from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.snapshot import HostIdentity, Interface, Route, Snapshot
 from tests.bundle.make import KEY, PCAPS, REFUSED, bundle, capture_of, members, request
+from tests.captures import stored
 
 SCHEMA = json.loads((PCAPS.parents[1] / "docs" / "manifest.schema.json").read_text())
 KINDS = [
@@ -63,16 +64,10 @@ def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, "_charts", lambda _: iter(()))
 
 
-def names_of(pattern: str) -> list[str]:
-    found = sorted(str(path.relative_to(PCAPS)) for path in PCAPS.glob(pattern))
-    assert found, pattern
-    return found
-
-
 @pytest.mark.usefixtures("no_charts")
 @pytest.mark.parametrize("pattern", KINDS)
 def test_it_says_what_the_original_says(pattern: str, tmp_path: Path) -> None:
-    names = names_of(pattern)
+    names = stored(pattern)
     original = pcapdiag.analyze(*(PCAPS / name for name in names))
     made = make_bundle(request(*names))
     found = members(made)

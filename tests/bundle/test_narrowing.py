@@ -16,6 +16,7 @@ from pcapdiag.capture import Capture
 from pcapdiag.errors import ProofError
 from pcapdiag.model.report import Report
 from tests.bundle.make import PCAPS, REFUSED, request
+from tests.captures import stored
 
 CASES = [
     "tcp.reset_before_response-rotated-by-time/*_0*.pcap*",
@@ -31,12 +32,6 @@ CASES = [
 ]
 
 
-def paths_of(pattern: str) -> list[str]:
-    found = sorted(str(path.relative_to(PCAPS)) for path in PCAPS.glob(pattern))
-    assert found, pattern
-    return found
-
-
 def times(paths: list[str]) -> list[tuple[int, int, bytes]]:
     found = []
     for batch in Capture.open(paths).in_frame_order():
@@ -49,7 +44,7 @@ def times(paths: list[str]) -> list[tuple[int, int, bytes]]:
 
 @pytest.mark.parametrize("pattern", CASES)
 def test_it_shows_the_same_and_has_every_packet_as_it_was(pattern: str, tmp_path: Path) -> None:
-    names = paths_of(pattern)
+    names = stored(pattern)
     wish = request(*names, sanitise=False)
     original = study(wish) if _fails(names) else None
     if original is None:

@@ -27,7 +27,7 @@ assert len(PCAP) > 2 * SLOTS * BLOCK
 @pytest.fixture(autouse=True)
 def _reads_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "WORTH_READING_AHEAD", 0)
-    monkeypatch.setattr(source, "_processors", lambda: 2)
+    monkeypatch.setattr(source, "processors", lambda: 2)
 
 
 def threads() -> int:
@@ -48,7 +48,7 @@ def test_a_file_is_the_same_read_ahead(tmp_path: Path) -> None:
 def test_a_thread_needs_a_second_processor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int
 ) -> None:
-    monkeypatch.setattr(source, "_processors", lambda: processors)
+    monkeypatch.setattr(source, "processors", lambda: processors)
     capture = Capture.open([write(tmp_path / "a.pcap", PCAP)])
     batches = capture.batches()
     seen = [(next(batches), threads())[1] for _ in range(4)]

@@ -13,7 +13,8 @@ from types import ModuleType
 import pcapdiag
 from pcapdiag.errors import NotACaptureError
 from pcapdiag.model.options import AnalyzeOptions
-from pcapdiag.model.report import FileError, Line, Report
+from pcapdiag.model.report import FileError, Report
+from pcapdiag.model.report_line import Line
 from pcapdiag.report.jsonl import line_capture
 from tests.report.fabricate import finding, healthy, refused, report, summary_of
 

@@ -7,7 +7,8 @@ from typing import TypedDict, Unpack
 from msgspec.structs import replace
 
 from pcapdiag.correlate.causes import join_legs
-from pcapdiag.correlate.leg_failure import By, LegFailure
+from pcapdiag.correlate.leg_failure import LegFailure
+from pcapdiag.model.ends import Actor
 
 CLIENT, OTHER_CLIENT = "10.0.0.9", "10.0.0.8"
 FRONT, BACK, UPSTREAM = "10.0.1.5", "10.0.1.5", "10.0.2.7"
@@ -24,8 +25,8 @@ class Fields(TypedDict, total=False):
     code: str
     phase: str | None
     since: int
-    by: By | None
-    side: By | None
+    by: Actor | None
+    side: Actor | None
     came_up: bool
     last_try: int
     exchange: int | None

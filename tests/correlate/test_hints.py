@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from pcapdiag.correlate.hints import content_hints
 from pcapdiag.correlate.roles import Ends, Roles, Spoken
 from pcapdiag.model.application import Application, ProxyHeader
+from pcapdiag.model.ends import End
 from pcapdiag.model.http import Exchange, HttpFacts, LocalReply
-from pcapdiag.model.report import End, Role
+from pcapdiag.model.report import Role
 from pcapdiag.model.tls import ClientHello, TlsFacts
 from tests.diagnose.fields import ExchangeFields
 from tests.diagnose.playbook import GET, HANDSHAKE, OK, C, S, play

@@ -133,7 +133,7 @@ def test_a_report_is_the_same_read_ahead(path: Path, monkeypatch: pytest.MonkeyP
     as_usual = "".join(render_json(analyze([path], options)))
     taken: list[int] = []
     monkeypatch.setattr(source, "WORTH_READING_AHEAD", 0)
-    monkeypatch.setattr(source, "_processors", lambda: 2)
+    monkeypatch.setattr(source, "processors", lambda: 2)
     monkeypatch.setattr(reader, "FIRST_BYTES", 512)
     capture = Capture.open([path])
     capture.prepare = partial(Rows, SEED)

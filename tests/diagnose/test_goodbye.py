@@ -67,6 +67,8 @@ def test_http2_frames_that_want_an_answer(last: bytes) -> None:
     [
         b"\x01\x00\x00\x00\x01",
         b"X\x00\x00\x00\x04",
+        b"X\x00\x00\x00\x04" * 2,
+        b"PONG\r\n",
         b"\xe0\x00",
         b"quit\r\n",
         b"QUIT\r\n",
@@ -74,7 +76,18 @@ def test_http2_frames_that_want_an_answer(last: bytes) -> None:
         b"\x88\x82abcdxy",
         b"\x15\x03\x01\x00\x02\x02\x46",
     ],
-    ids=["mysql", "postgresql", "mqtt", "memcached", "smtp", "ldap", "websocket", "tls-alert"],
+    ids=[
+        "mysql",
+        "postgresql",
+        "twice",
+        "nats",
+        "mqtt",
+        "memcached",
+        "smtp",
+        "ldap",
+        "websocket",
+        "tls-alert",
+    ],
 )
 def test_quits_of_other_protocols(last: bytes) -> None:
     asked = (C("PSH,ACK", b"\x03hello"), S("PSH,ACK", b"\x00world"))
@@ -234,3 +247,17 @@ def test_the_largest_goodbye_of_tls12_that_snaplen_cut(size: int, code: str) -> 
     story = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
     story.turn.request_head = b"\x17"
     assert judge(story, around(story)).code == code
+
+
+def test_a_cancel_request_that_the_snaplen_cut_off_is_told_by_its_size() -> None:
+    lines = (C("PSH,ACK", b"x" * 16), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    story = play(*HANDSHAKE, *lines)
+    story.turn.request_head = story.hello_initiator = b""
+    for port, code in ((5432, "ok"), (6432, "ok"), (8443, "tcp.closed_before_response")):
+        story.responder.port = port
+        again = replace(story)
+        assert judge(again, around(again)).code == code
+    story.responder.port = 5432
+    read = play(*HANDSHAKE, *lines)
+    read.responder.port = 5432
+    assert judge(read, around(read)).code == "tcp.closed_before_response"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import cured, judge
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of, kinds
 from pcapdiag.diagnose.tcp.connection_timeout import given_up
 from pcapdiag.diagnose.text import fill
 from tests.diagnose.playbook import (
@@ -46,7 +46,7 @@ def test_not_by_one_much_later_or_by_one_that_failed_too() -> None:
 def test_a_cured_judgement_has_its_texts() -> None:
     retry = replace(play(*HANDSHAKE), start=REFUSED.end + SECOND, first_frame=9)
     judgement = cured(judge(REFUSED, around(REFUSED)), REFUSED, retry)
-    texts = fill(KINDS["ok"], judgement, REFUSED)
+    texts = fill(kind_of("ok"), judgement, REFUSED)
     assert "frame 9" in texts.explanation
     assert not judgement.failed
 
@@ -56,7 +56,7 @@ def test_another_leg_may_know_that_the_initiator_gave_up() -> None:
     assert judge(story, around(story, 0.3)).code == "capture.partial"
     known = given_up(story, around(story, 0.3), gave_up=True, confidence=0.9)
     assert known.code == "tcp.connection_timeout"
-    assert fill(KINDS[known.code], known, story).title
+    assert fill(kind_of(known.code), known, story).title
 
 
 FLAGS = ("SYN", "SYN,ACK", "ACK", "PSH,ACK", "FIN,ACK", "RST", "RST,ACK", "FIN")
@@ -103,10 +103,10 @@ def test_any_ladder_gets_one_verdict_with_texts(
         story = replace(story, packets=(), resets=(), syn_frames=(), syn_ack_frames=())
         story = replace(story, syn_times=(), syn_ack_times=())
     judgement = judge(story, around(story, left))
-    assert judgement.code in KINDS
-    assert judgement.failed == KINDS[judgement.code].failed
+    assert judgement.code in kinds()
+    assert judgement.failed == kind_of(judgement.code).failed
     assert 0 < judgement.confidence < 1
     assert sum(other.confidence for other in judgement.alternatives) + judgement.confidence <= 1.001
     assert sum(hint.probability for hint in judgement.candidates) <= 1.001
     assert list(judgement.frames) == sorted(set(judgement.frames))
-    assert "{" not in fill(KINDS[judgement.code], judgement, story).explanation
+    assert "{" not in fill(kind_of(judgement.code), judgement, story).explanation

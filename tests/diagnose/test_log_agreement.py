@@ -8,9 +8,9 @@ import pytest
 from pcapdiag.correlate.logs.calls import call_of
 from pcapdiag.correlate.logs.ties import Tie
 from pcapdiag.diagnose.log_agreement import agreement
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.logs import LogEntry, Product
 from pcapdiag.model.report import (
-    Actor,
     Attribution,
     BySide,
     Connection,

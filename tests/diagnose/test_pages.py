@@ -11,8 +11,8 @@ import pytest
 import pcapdiag.diagnose
 import pcapdiag.incident
 from pcapdiag.diagnose import pages
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import PRODUCTS, SECTIONS, CodePage
+from pcapdiag.diagnose.registry import kinds
 
 pytestmark = pytest.mark.once
 
@@ -57,7 +57,7 @@ def given_findings() -> set[str]:
 
 
 def test_every_code_that_the_program_gives_has_a_page() -> None:
-    assert set(pages.verdict_codes()) == set(KINDS)
+    assert set(pages.verdict_codes()) == set(kinds())
     assert set(pages.finding_codes()) == given_findings()
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose import pages, proxy_words
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.log_phrases import CLOSER, OTHER_FLAGS, WIDER
 from pcapdiag.diagnose.proxy_words import RESET_REASONS, heard
+from pcapdiag.diagnose.registry import kind_of, kinds
 
 pytestmark = pytest.mark.once
 
@@ -141,9 +141,9 @@ def test_a_flag_that_is_no_failure_of_the_network_is_named() -> None:
     assert (one.codes, one.note) == ((), OTHER_FLAGS["NR"])
 
 
-@pytest.mark.parametrize("code", sorted(KINDS))
+@pytest.mark.parametrize("code", sorted(kinds()))
 def test_the_words_of_a_kind_lead_back_to_it(code: str) -> None:
-    kind = KINDS[code]
+    kind = kind_of(code)
     for flag in proxy_words.flags(kind.envoy.flag) if kind.envoy else ():
         assert code in codes(flag)
     for state in proxy_words.states(kind.haproxy):

@@ -14,8 +14,7 @@ from pcapdiag.diagnose.exchanges import EXCHANGES
 from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.kinds import KINDS
-from pcapdiag.diagnose.registry import ORDER
+from pcapdiag.diagnose.registry import ORDER, kinds
 from pcapdiag.diagnose.shows import shows
 from pcapdiag.diagnose.text import WORDS, fill
 from pcapdiag.model.story import Story
@@ -131,14 +130,14 @@ def modules() -> dict[str, object]:
 
 
 def test_every_kind_is_listed_once() -> None:
-    assert set(modules()) == set(KINDS)
+    assert set(modules()) == set(kinds())
 
 
 @pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_texts_are_filled(code: str) -> None:
     story, judgement = judged(code)
     assert judgement.code == code
-    texts = fill(KINDS[code], judgement, story)
+    texts = fill(kinds()[code], judgement, story)
     assert SERVER[0] in texts.title + texts.explanation
     for text in (texts.title, texts.explanation, *texts.fixes):
         assert not re.search(r"[{}]", text)
@@ -149,8 +148,8 @@ def test_the_texts_are_filled(code: str) -> None:
 
 def test_a_device_that_refused_is_looked_for_and_not_the_hosts_program() -> None:
     story, judgement = judged("tcp.connection_refused")
-    by_host = fill(KINDS[judgement.code], judgement, story, "responder")
-    by_device = fill(KINDS[judgement.code], judgement, story, "path")
+    by_host = fill(kinds()[judgement.code], judgement, story, "responder")
+    by_device = fill(kinds()[judgement.code], judgement, story, "path")
     assert by_device.fixes[0].startswith("find the device: firewall")
     assert by_host.fixes[0].startswith("is the program on")
     assert "does the SYN arrive?" in by_device.commands[0]
@@ -195,20 +194,20 @@ def test_judging_again_comes_to_the_same(code: str) -> None:
 @pytest.mark.parametrize("code", sorted(set(STORIES) - {"ok"}))
 def test_the_commands_are_shell_words(code: str) -> None:
     story, judgement = judged(code)
-    for command in fill(KINDS[code], judgement, story).commands:
+    for command in fill(kinds()[code], judgement, story).commands:
         assert shlex.split(command, comments=True)
 
 
 @pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_phase_is_one_of_the_kinds(code: str) -> None:
     _, judgement = judged(code)
-    assert judgement.phase is None or judgement.phase in KINDS[code].phases
+    assert judgement.phase is None or judgement.phase in kinds()[code].phases
 
 
 def test_addresses_of_version_6_stand_in_brackets() -> None:
     story = play(*LADDERS["tcp.reset_before_response"])
     story.initiator.address, story.responder.address = "fd00::5", "fd00::7"
-    texts = fill(KINDS["tcp.reset_before_response"], judge(story, around(story)), story)
+    texts = fill(kinds()["tcp.reset_before_response"], judge(story, around(story)), story)
     assert "[fd00::5]:40000" in texts.explanation
     assert any("http://[fd00::7]:8443/" in command for command in texts.commands)
     assert CLIENT[0] not in texts.explanation

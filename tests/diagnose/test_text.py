@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of, kinds
 from pcapdiag.diagnose.tcp.closed_before_response import KIND
 from pcapdiag.diagnose.text import AtEnds, Words, fill
 from pcapdiag.model.report import Side
@@ -98,9 +98,9 @@ def every_command(kind: Kind) -> tuple[str, ...]:
     return (*kind.commands, *kind.path_commands, *kind.responder_commands)
 
 
-@pytest.mark.parametrize("code", sorted(KINDS))
+@pytest.mark.parametrize("code", sorted(kinds()))
 def test_ss_gets_an_ipv6_address_in_brackets(code: str) -> None:
-    for command in every_command(KINDS[code]):
+    for command in every_command(kind_of(code)):
         assert not re.search(r"\bdst \{(?!\w+_host\})", command)
 
 
@@ -130,11 +130,11 @@ def test_a_filter_for_flags_looks_into_the_connections_own_version() -> None:
 
 
 @pytest.mark.needs(program="tcpdump")
-@pytest.mark.parametrize("code", sorted(KINDS))
+@pytest.mark.parametrize("code", sorted(kinds()))
 def test_tcpdump_takes_its_filters(code: str) -> None:
     for story in (play(*HANDSHAKE), over_ipv6()):
         words = Words(story, WHO)
-        for command in every_command(KINDS[code]):
+        for command in every_command(kind_of(code)):
             found = re.search(r"tcpdump [^']*'([^']*)'", command)
             if found is None:
                 continue
@@ -148,7 +148,7 @@ def test_tcpdump_takes_its_filters(code: str) -> None:
 def test_tshark_takes_its_filters() -> None:
     found = {
         expression.format_map(Words(play(*HANDSHAKE), {"stream": "1"}))
-        for kind in KINDS.values()
+        for kind in kinds().values()
         for command in every_command(kind)
         for expression in re.findall(r"tshark [^|]*?-Y '([^']*)'", command)
     }
@@ -161,10 +161,10 @@ def test_tshark_takes_its_filters() -> None:
 
 
 @pytest.mark.needs(program="ss")
-@pytest.mark.parametrize("code", sorted(KINDS))
+@pytest.mark.parametrize("code", sorted(kinds()))
 def test_ss_takes_its_commands(code: str) -> None:
     words = Words(over_ipv6(), WHO)
-    for command in every_command(KINDS[code]):
+    for command in every_command(kind_of(code)):
         for part in command.partition("  #")[0].split(";"):
             if not part.strip().startswith("ss "):
                 continue
@@ -231,6 +231,6 @@ def test_who_is_named_decides_what_to_do(side: Side, first: str, run_on: str) ->
     story = play(C("SYN"), C("SYN", again=True, after=1000), C("SYN", again=True, after=2000))
     judgement = judge(story, around(story))
     assert judgement.code == "tcp.connection_timeout"
-    texts = fill(KINDS[judgement.code], judgement, story, side)
+    texts = fill(kind_of(judgement.code), judgement, story, side)
     assert texts.fixes[0].startswith(first)
     assert texts.commands[0].endswith(run_on)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.diagnose.playbook import HANDSHAKE, C, S, judged
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import HANDSHAKE, C, S, around, judged, play
 
 MQTT = (b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"\x20\x02\x00\x00")
 AMQP = (b"AMQP\x00\x00\x09\x01", b"\x01\0\0\0\0\0\x04\0\x0a\0\x0a\xce")
@@ -76,3 +77,67 @@ def test_a_broker_that_closes_upon_a_message_did_not_take_it() -> None:
     talk = (C("PSH,ACK", hello), S("PSH,ACK", answer), C("ACK"), C("PSH,ACK", MQTT_PUBLISH))
     closed = (S("ACK"), S("FIN,ACK", after=1), C("FIN,ACK"), S("ACK"))
     assert judged(*HANDSHAKE, *talk, *closed).code == "tcp.closed_before_response"
+
+
+@pytest.mark.parametrize("middle", [b"", MQTT_PUBLISH, b"\x30\x80\x10" + b"x" * 2048])
+def test_a_publisher_that_says_goodbye_later(middle: bytes) -> None:
+    """Both messages are one turn, for nobody answers the first."""
+    hello, answer = MQTT
+    talk = (C("PSH,ACK", hello), S("PSH,ACK", answer), C("PSH,ACK", MQTT_PUBLISH), S("ACK"))
+    more = (C("PSH,ACK", middle), S("ACK")) if middle else ()
+
+    def ended_by(last: bytes) -> str:
+        bye = (C("PSH,ACK", last, after=1000), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+        return judged(*HANDSHAKE, *talk, *more, *bye, turns=9).code
+
+    assert ended_by(b"\xe0\x00") == "ok"
+    assert ended_by(b"\x32\x09\x00\x03a/b\x00\x01hi") == "tcp.closed_before_response"
+    assert ended_by(MQTT_PUBLISH) == "tcp.closed_before_response"
+
+
+ASK = (b"get a\r\n", b"END\r\n")
+REPORT = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$3\r\n224\r\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "fine"),
+    [
+        (REPORT, True),
+        (b"*2\r\n$4\r\nLPOP\r\n$1\r\nq\r\n", False),
+        (b"set a 0 0 2 noreply\r\nhi\r\ndelete b noreply\r\n", True),
+        (b"set a 0 0 2000 noreply\r\n" + b"x" * 990, True),
+        (b"set a 0 0 2 noreply\r\nhi\r\nget b\r\n", False),
+        (b"set a 0 0 2\r\nhi\r\n", False),
+        (b"gets noreply\r\n", False),
+        (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x04\0\0\0\0", True),
+        (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x09\0\0\0\0", False),
+        (b"<13>Nov 30 03:00:00 host app: one line\n", True),
+        (b"58 <165>1 2026-11-30T03:00:00Z host app - - - one line\n", True),
+        (b"<html>\n", False),
+        (b"shop.cart.size 12.5 1764471600\n", True),
+        (b"shop.cart:3|c\n", True),
+        (b"shop.cart size\n", False),
+        (b"get a:3\r\n", False),
+    ],
+)
+def test_reports_and_stores_without_a_reply(message: bytes, fine: bool) -> None:
+    assert (left(ASK, message) == "ok") is fine
+
+
+@pytest.mark.parametrize(
+    "message", [REPORT, b"PUB a.b 5\r\nhello\r\n", b"PUB a inbox.1 2\r\nhi\r\n"]
+)
+def test_what_tells_by_itself_where_the_capture_began_late(message: bytes) -> None:
+    talk = (C("PSH,ACK", b"x" * 40), S("PSH,ACK", b"y" * 40), C("ACK"), C("PSH,ACK", message))
+    lines = (*talk, S("ACK"), C("FIN,ACK", after=2650), S("FIN,ACK"))
+    story = play(*HANDSHAKE, *lines, midstream=True)
+    assert judge(story, around(story, turns=9)).code == "ok"
+    asked = (*talk[:3], C("PSH,ACK", message + b"PING\r\n"), *lines[4:])
+    story = play(*HANDSHAKE, *asked, midstream=True)
+    assert message is REPORT or judge(story, around(story, turns=9)).code != "ok"
+
+
+@pytest.mark.parametrize(("kind", "fine"), [(5, True), (4, True), (3, False)])
+def test_a_viewers_pointer(kind: int, fine: bool) -> None:
+    version = b"RFB 003.008\n"
+    assert (left((version, b"\x01\x01"), bytes([kind, 0, 0, 1, 0, 1]), version) == "ok") is fine

@@ -92,3 +92,7 @@ def copies(folder: Path, **sources: Path) -> list[Path]:
         made.append(folder / f"{name.replace('_', '-')}.pcap")
         shutil.copyfile(source, made[-1])
     return made
+
+
+def task(place: str | Path) -> Task:
+    return Task(Capture.of(str(place)), AnalyzeOptions(), "asked")

@@ -22,7 +22,7 @@ from pcapdiag.fleet.run import Triage
 from pcapdiag.fleet.task import Task, always
 from pcapdiag.model.options import AnalyzeOptions
 from tests.fleet.dask_cluster import Cluster
-from tests.fleet.several import DOZEN, REFUSED, copies, run, tree
+from tests.fleet.several import DOZEN, REFUSED, copies, run, task, tree
 
 pytestmark = [
     pytest.mark.once,
@@ -35,10 +35,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with Cluster(tmp_path_factory.mktemp("cluster"), workers=1) as one:
         one.wait(1)
         yield one
-
-
-def task(place: str | Path) -> Task:
-    return Task(Capture.of(str(place)), AnalyzeOptions(), "asked")
 
 
 def said(reply: Reply) -> tuple[str, str]:

@@ -14,14 +14,12 @@ from pathlib import Path
 import pytest
 
 from pcapdiag.fleet import isolation
-from pcapdiag.fleet.capture import Capture
 from pcapdiag.fleet.isolation import Reply, Worker
 from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.local import LocalEngine
 from pcapdiag.fleet.outcome import Outcome, content_of
-from pcapdiag.fleet.task import Task, always
-from pcapdiag.model.options import AnalyzeOptions
-from tests.fleet.several import REFUSED, copies
+from pcapdiag.fleet.task import always
+from tests.fleet.several import REFUSED, copies, task
 from tests.fleet.stand_in import START
 
 pytestmark = [
@@ -52,10 +50,6 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Out
 
 def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def task(path: Path) -> Task:
-    return Task(Capture.of(str(path)), AnalyzeOptions(), "asked")
 
 
 def examined(one: Worker, path: Path) -> Outcome:

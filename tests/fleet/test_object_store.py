@@ -25,8 +25,8 @@ from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.local import LocalEngine
 from pcapdiag.fleet.sources import Sources
 from pcapdiag.fleet.task import always
-from tests.fleet.several import DOZEN, REFUSED, run, tree
-from tests.fleet.test_dask import said, task
+from tests.fleet.several import DOZEN, REFUSED, run, task, tree
+from tests.fleet.test_dask import said
 
 pytestmark = pytest.mark.once
 

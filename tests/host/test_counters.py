@@ -9,8 +9,6 @@ from pcapdiag.host.remarks import remarks, span
 from pcapdiag.model.snapshot import (
     SCHEMA,
     Counters,
-    Envoy,
-    EnvoyCluster,
     Interface,
     Listener,
     Neighbours,
@@ -18,6 +16,7 @@ from pcapdiag.model.snapshot import (
     Snapshot,
     Sockets,
 )
+from pcapdiag.model.snapshot_envoy import Envoy, EnvoyCluster
 from pcapdiag.report.layout import Page
 from pcapdiag.report.snapshot import render_snapshot
 

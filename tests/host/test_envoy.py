@@ -14,7 +14,7 @@ from pcapdiag.errors import UsageError
 from pcapdiag.host import envoy
 from pcapdiag.host.envoy import check_admin, read_envoy
 from pcapdiag.host.kernel import Reading
-from pcapdiag.model.snapshot import Envoy
+from pcapdiag.model.snapshot_envoy import Envoy
 from tests.host.make import stored
 
 pytestmark = pytest.mark.once

@@ -14,6 +14,7 @@ import pytest
 from pcapdiag.host.load import encode_snapshot
 from pcapdiag.host.take import take_snapshot
 from pcapdiag.model import snapshot as model
+from pcapdiag.model import snapshot_envoy
 from pcapdiag.model.snapshot import Snapshot
 from tests.captures import FIXTURES
 
@@ -51,8 +52,8 @@ def test_the_schema_has_the_members_of_the_classes() -> None:
     told = {frozenset(one["properties"]) for one in objects(SCHEMA)}
     classes = [
         kind
-        for kind in vars(model).values()
-        if isinstance(kind, type) and issubclass(kind, model.Part) and kind is not model.Part
+        for kind in [*vars(model).values(), *vars(snapshot_envoy).values()]
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not model.Part
     ]
     written = {
         frozenset(field.encode_name for field in msgspec.structs.fields(kind)) for kind in classes

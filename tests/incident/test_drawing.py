@@ -14,6 +14,7 @@ from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.report import Connection, Report, SegmentSeries
 from tests.captures import FIXTURES
 from tests.flow.wire import Wire
+from tests.incident.test_series import drawn
 
 PCAPS = FIXTURES / "pcaps"
 LONG = PCAPS / "tcp.idle_reset-points-clock-drift"
@@ -23,11 +24,6 @@ MIXED = PCAPS / "healthy-refused-once-among-many" / "client.pcap"
 
 def points(folder: Path, *labels: str) -> list[CapturePoint]:
     return [CapturePoint(label, (str(folder / f"{label}.pcap"),)) for label in labels]
-
-
-def drawn(connection: Connection) -> SegmentSeries:
-    assert isinstance(connection.series, SegmentSeries)
-    return connection.series
 
 
 def without_series(connection: Connection) -> object:

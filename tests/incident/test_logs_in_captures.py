@@ -16,7 +16,8 @@ import pytest
 
 from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
-from pcapdiag.model.report import Connection, Line, LogFile, Report
+from pcapdiag.model.report import Connection, LogFile, Report
+from pcapdiag.model.report_line import Line
 from pcapdiag.pipeline import analyze, correlate, follow
 from tests.captures import FIXTURES
 

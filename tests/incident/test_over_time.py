@@ -10,7 +10,7 @@ import pytest
 from pcapdiag import pipeline
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.report import Activity, Report
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import SECOND, parse_seconds
 from tests.captures import CAPTURES, FIXTURES, name_of
 
 PCAPS = FIXTURES / "pcaps"
@@ -35,7 +35,7 @@ def by_tshark(capture: Path, like: Activity) -> list[list[int]]:
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     assert done.returncode in (0, 2), done.stderr  # 2: the file was cut
     bins = [[0] * len(like.packets) for _ in range(3)]
-    start, width = parse_seconds(like.start), round(like.bin * NANOSECONDS)
+    start, width = parse_seconds(like.start), round(like.bin * SECOND)
     for line in done.stdout.splitlines():
         time, length, reset = line.split("\t")
         place = max(0, (parse_seconds(time) - start) // width)

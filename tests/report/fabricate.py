@@ -27,7 +27,7 @@ from pcapdiag.model.report import (
     Verdict,
 )
 from pcapdiag.model.report_http import GrpcCall, Http, HttpExchange, LocalReplyFacts
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 
 START = 1_700_000_000
 PROXY, UPSTREAM = "10.0.1.5", "10.0.2.7"
@@ -35,7 +35,7 @@ PROXY, UPSTREAM = "10.0.1.5", "10.0.2.7"
 
 def seconds(offset: float) -> str:
     """Return a report time ``offset`` seconds after START."""
-    return format_seconds(START * NANOSECONDS + round(offset * NANOSECONDS))
+    return format_seconds(START * SECOND + round(offset * SECOND))
 
 
 def refused(stream: int = 17, offset: float = 1.204, port: int = 8443) -> Connection:

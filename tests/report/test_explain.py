@@ -5,8 +5,8 @@ import re
 import pytest
 
 from pcapdiag.diagnose import pages
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.proxy_words import Heard
+from pcapdiag.diagnose.registry import kind_of, kinds
 from pcapdiag.report import explain
 from pcapdiag.report.layout import Page
 
@@ -42,7 +42,7 @@ def test_a_finding_has_no_words_of_a_log() -> None:
 @pytest.mark.parametrize("code", pages.codes())
 @pytest.mark.parametrize("width", [40, 80])
 def test_only_commands_are_wider_than_asked(code: str, width: int) -> None:
-    kind = KINDS.get(code)
+    kind = kinds().get(code)
     commands = [explain.command(text) for text in kind.commands] if kind else []
     for line in shown(code, width)[1:]:
         if len(line) > width:
@@ -51,9 +51,9 @@ def test_only_commands_are_wider_than_asked(code: str, width: int) -> None:
             assert whole or " " not in text or text.startswith("pcapdiag explain"), line
 
 
-@pytest.mark.parametrize("code", sorted(KINDS))
+@pytest.mark.parametrize("code", sorted(kinds()))
 def test_commands_have_no_place_left_open(code: str) -> None:
-    for template in KINDS[code].commands:
+    for template in kind_of(code).commands:
         command = explain.command(template)
         awk = command.replace("{print $1}", "").replace("%{time_starttransfer}", "")
         assert not re.search(r"[{}]", awk.replace("%{time_total}", ""))

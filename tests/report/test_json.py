@@ -11,13 +11,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from pcapdiag.model.report import (
-    CaptureSummary,
-    FileError,
-    LineCapture,
-    PathFacts,
-    Report,
-)
+from pcapdiag.model.report import CaptureSummary, FileError, PathFacts, Report
+from pcapdiag.model.report_line import LineCapture
 from pcapdiag.report.json import render_json, render_line
 from pcapdiag.report.jsonl import report_lines
 from tests.report.fabricate import finding, healthy, refused, replied, report, summary_of

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from pcapdiag.incident.groups import summarize
+from pcapdiag.model.ends import End
 from pcapdiag.model.report import Connection, Point, PointPassage, Report, Sighting
-from pcapdiag.model.report_points import ClockChange, End, Fate
+from pcapdiag.model.report_points import ClockChange, Fate
 from pcapdiag.report.json import render_json
 from pcapdiag.report.ladder import ladder
 from pcapdiag.report.layout import Page

@@ -20,6 +20,7 @@ from pcapdiag.capture.pcapng import (
     MICROSECONDS,
     SECTION_HEADER,
 )
+from pcapdiag.model.units import SECOND
 
 OPT_COMMENT = 1
 SHB_USERAPPL = 4
@@ -101,8 +102,8 @@ def time_units(time: int, resolution: int, offset: int) -> int:
     time = max(time - offset, 0)
     digits = resolution & 0x7F
     if resolution & 0x80:
-        return (time << digits) // 1_000_000_000
-    units: int = time * 10**digits // 1_000_000_000
+        return (time << digits) // SECOND
+    units: int = time * 10**digits // SECOND
     return units
 
 

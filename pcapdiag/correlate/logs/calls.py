@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pcapdiag.correlate.fitting import CONNECTING
 from pcapdiag.correlate.logs.wire import WireConnection
 from pcapdiag.model.logs import LogEntry
 
@@ -80,7 +81,6 @@ _BY_MESSAGE: tuple[tuple[str, Call], ...] = (
     ("timed out", "slow"),
 )
 """NGINX's messages, the narrower ones first."""
-_CONNECTING = frozenset({"connect", "tls_handshake", "before_request"})
 
 
 def call_of(entry: LogEntry) -> Call:
@@ -118,7 +118,7 @@ def was_not_sent(entry: LogEntry) -> bool:
 
 def may_be(call: Call, wire: WireConnection) -> bool:
     """Return whether a connection can have ended as the line of a call to it says."""
-    early = not wire.came_up or wire.phase in _CONNECTING
+    early = not wire.came_up or wire.phase in CONNECTING
     connecting = early or wire.code.startswith(("tls.", "protocol."))
     given_up = wire.is_silent or wire.ended_by == "initiator"
     if call in ("no attempt", "answered"):

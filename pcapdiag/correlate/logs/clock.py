@@ -14,7 +14,8 @@ from statistics import median
 import msgspec
 
 from pcapdiag.correlate.logs.pairs import BY_PORT, Pair
-from pcapdiag.correlate.logs.times import COARSE, MS, Span
+from pcapdiag.correlate.logs.times import COARSE, Span
+from pcapdiag.model.units import MS
 
 SYNCED = 2_000 * MS
 """Clocks that are kept right differ by less than this."""

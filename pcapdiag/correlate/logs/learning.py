@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pcapdiag.correlate.logs.clock import SYNCED, Clocks, LogClock, estimate
 from pcapdiag.correlate.logs.pairs import BY_ADDRESS, BY_REQUEST, Pair, Pairs
-from pcapdiag.correlate.logs.times import MS
+from pcapdiag.model.units import MS
 
 MAX_PAIRS = 300_000
 """Possible pairs from which a clock is learned that no port and no request id tells."""

@@ -13,9 +13,9 @@ import msgspec
 from pcapdiag.correlate.logs.clock import LogClock
 from pcapdiag.correlate.logs.learning import ClockLearner
 from pcapdiag.correlate.logs.pairs import BY_PORT, Leg, Pair, Pairs
-from pcapdiag.correlate.logs.times import MS
 from pcapdiag.correlate.logs.wire import Key, WireConnection
 from pcapdiag.model.logs import LogEntry
+from pcapdiag.model.units import MS
 
 CLOSER = 4
 """How many times more closely one connection must fit than the next to be the only one."""

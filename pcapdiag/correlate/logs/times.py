@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pcapdiag.model.logs import LogEntry
+from pcapdiag.model.units import MS
 
-MS = 1_000_000
 SLOP = 20 * MS
 """A proxy logs what it met, and acts on it, within this time."""
 COARSE = 500 * MS

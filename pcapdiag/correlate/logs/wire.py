@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import parse_end
 from pcapdiag.model.logs import End
-from pcapdiag.model.options import split_port
-from pcapdiag.model.report import Connection, Verdict
+from pcapdiag.model.report import Connection, Verdict, label_of
 from pcapdiag.model.units import parse_seconds
 
 Key = tuple[str, int]
@@ -60,8 +60,8 @@ def wire_of(connection: Connection) -> WireConnection:
     verdict = connection.verdict
     initiator, responder = connection.initiator, connection.responder
     seen = connection.seen_at
-    starts = [(initiator.ip, initiator.port), *(_end(one.initiator) for one in seen)]
-    ends = [(responder.ip, responder.port), *(_end(one.responder) for one in seen)]
+    starts = [(initiator.ip, initiator.port), *(parse_end(one.initiator) for one in seen)]
+    ends = [(responder.ip, responder.port), *(parse_end(one.responder) for one in seen)]
     return WireConnection(
         key=key_of(connection),
         initiators=tuple(dict.fromkeys(starts)),
@@ -76,23 +76,14 @@ def wire_of(connection: Connection) -> WireConnection:
         decided=_decided(verdict),
         came_up=verdict.phase != "connect",
         requests=tuple(_requests(connection)),
-        causes=tuple((_label(cause.point), cause.stream) for cause in connection.causes),
+        causes=tuple((label_of(cause.point), cause.stream) for cause in connection.causes),
         is_twin=connection.same_as is not None,
     )
 
 
 def key_of(connection: Connection) -> Key:
     """Return what names a connection within its report."""
-    return _label(connection.point), connection.stream
-
-
-def _label(point: str | msgspec.UnsetType) -> str:
-    return point if isinstance(point, str) else ""
-
-
-def _end(text: str) -> End:
-    address, port = split_port(text)
-    return address, port or 0
+    return label_of(connection.point), connection.stream
 
 
 def _decided(verdict: Verdict) -> int:

@@ -7,8 +7,9 @@ from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, STEADY, hops_text, w
 from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
-AT_ONCE = 1_000_000_000
+AT_ONCE = SECOND
 """A connection to the same endpoint that works within this time (ns) rules a firewall rule out.
 
 Refusals had begun no longer before: the end of a long outage may be that of a rule."""

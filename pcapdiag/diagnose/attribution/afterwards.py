@@ -8,12 +8,14 @@ from pcapdiag.diagnose.attribution.ip_id import continuity
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.tcp_header import live_socket
 from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, duration, view_reset
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
+from pcapdiag.model.units import MS
 
-OVERTAKEN = 1_000_000
+OVERTAKEN = MS
 """A packet this soon (ns) after the RST may have been overtaken by it."""
 RECENT_IDS = 1000
-BOTH_AT_ONCE = 5_000_000
+BOTH_AT_ONCE = 5 * MS
 """Resets of both ends within this time (ns), or one round trip, are one event."""
 REPLY_WITHIN = 3
 """Round trips within which a host's reply follows what it answers."""
@@ -169,7 +171,7 @@ def _sent_before(view: ResetView, packet: PacketFact) -> bool:
 def _resets_up_to(view: ResetView) -> list[PacketFact]:
     reset = view.reset
     same_end = (p for p in view.story.resets if p.from_initiator == reset.from_initiator)
-    earlier = [p for p in same_end if (p.time, p.frame) < (reset.time, reset.frame)]
+    earlier = [p for p in same_end if moment(p) < moment(reset)]
     return [*earlier, reset]
 
 

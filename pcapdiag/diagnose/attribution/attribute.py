@@ -38,8 +38,9 @@ from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.diagnose.icmp.quoted import is_translated
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.packet import PacketFact
-from pcapdiag.model.report import Actor, Attribution, Evidence
+from pcapdiag.model.report import Attribution, Evidence
 from pcapdiag.model.story import Story
 
 SIDES: tuple[Actor, ...] = ("initiator", "responder", "path")
@@ -97,7 +98,7 @@ def _past_a_nat(story: Story, reset: PacketFact, context: Context) -> tuple[Side
         f"{found.known}: a NAT between no longer translates them"
     )
     frames = (story.first_frame, reset.frame)
-    answered: Actor = "initiator" if reset.from_initiator else "responder"
+    answered = side_of(reset.from_initiator)
     return SideHint("path", NAT_LOST, why, frames), SideHint(answered, 1 - NAT_LOST, why, frames)
 
 

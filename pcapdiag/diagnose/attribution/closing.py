@@ -23,8 +23,8 @@ from pcapdiag.diagnose.attribution.silence import INITIATOR_SILENT, RESPONDER_SI
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.packet import PacketFact
-from pcapdiag.model.report import Actor
 from pcapdiag.model.story import Story
 
 SAID = ("tls.", "http.", "http2.", "protocol.", "grpc.")

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pcapdiag.diagnose.attribution.signal import Signal
-from pcapdiag.model.report import Actor, Attribution, Candidate, Evidence
+from pcapdiag.model.ends import Actor
+from pcapdiag.model.report import Attribution, Candidate, Evidence
 from pcapdiag.model.story import Story
 
 NAMED_FROM = 0.8

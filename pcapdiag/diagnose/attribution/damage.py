@@ -12,8 +12,8 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context, HostFacts
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import BAD_CHECKSUM, SUPER_SEGMENT, PacketFact, seq_after
-from pcapdiag.model.report import Actor
 from pcapdiag.model.story import Story
 
 ENOUGH, SHARE = 3, 0.5
@@ -38,7 +38,7 @@ def came_damaged(
     every = "it" if len(sent) == 1 else f"each of its {len(sent)} transmissions"
     if any(_came_whole(other, by_initiator) for other in elsewhere):
         before = "and was whole before"
-    elif _is_offload(host, whole) or vantage(story, context).place == _name(by_initiator):
+    elif _is_offload(host, whole) or vantage(story, context).place == side_of(by_initiator):
         return None
     else:
         before = f"{whole} other packets of {sender} with a right one"
@@ -72,10 +72,6 @@ def _came_whole(story: Story, by_initiator: bool) -> bool:
 
 def _is_offload(host: HostFacts, whole: int) -> bool:
     return whole < ENOUGH or whole < SHARE * host.bad_checksums
-
-
-def _name(by_initiator: bool) -> Actor:
-    return "initiator" if by_initiator else "responder"
 
 
 def _in_vain(story: Story, by_initiator: bool) -> list[PacketFact]:

@@ -9,13 +9,14 @@ from pcapdiag.diagnose.attribution.stack import LINUX_TTL
 from pcapdiag.diagnose.attribution.ttl import initial_ttl
 from pcapdiag.diagnose.attribution.view import ResetView
 from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.units import SECOND
 
 SLACK = 3
 """IDs that packets outside the capture may have used between two captured ones."""
 DEFAULT_MSS = 1460
 RECENT = 4
 """Packets of the end that show whether its IDs count up."""
-QUIET = 1_000_000_000
+QUIET = SECOND
 """Time (ns) in which a host that has one counter for all its packets sends others."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, without
 from pcapdiag.diagnose.attribution.vantage import vantage
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView, duration
+from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.model.addresses import is_loopback
+from pcapdiag.model.packet import INITIAL_TTLS
+from pcapdiag.model.units import MS
 
 SENT_BY_US = 4
 """Packet type of cooked captures: sent by the capturing host."""
@@ -16,7 +18,7 @@ MOSTLY = 0.8
 """Share of an address's packets that must have been captured twice."""
 CAME = 0.5
 """Packets of an address that came in, for each that left, from which on it is another host's."""
-FAR_LINK = 2_000_000
+FAR_LINK = 2 * MS
 """Round trip (ns) on one link beyond which it is a tunnel or a provider's network, with devices."""
 
 

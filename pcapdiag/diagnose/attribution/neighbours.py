@@ -9,9 +9,10 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.timing import clock_unit, too_fast
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, hops_text
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView, duration
-from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.model.addresses import network_of
+from pcapdiag.model.packet import INITIAL_TTLS
+from pcapdiag.model.units import counted
 
 ENOUGH = 2
 """Neighbours at one distance, or behind one router, before anything is said against an address."""

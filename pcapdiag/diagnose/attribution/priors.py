@@ -10,8 +10,9 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.attribution.view import ResetView
+from pcapdiag.model.units import SECOND
 
-IDLE = 1_000_000_000
+IDLE = SECOND
 """Quiet time (ns) after which a connection counts as idle (verdicts.md, tcp.idle_reset)."""
 TLS_HANDSHAKE = 0x16
 

@@ -11,10 +11,11 @@ from pcapdiag.diagnose.idle_end import IdleEnd, lost_after_idle, reset_after_idl
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import Context, EndpointFacts, Range
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 SEVERAL = 3
 """Connections from which on a common value, or a common time, is no chance."""
-SAME_TIME = 1_000_000_000
+SAME_TIME = SECOND
 """Expiry is as exact as this (ns), or as one hundredth of the time."""
 BLOCKED = 2
 """Connections refused after one was cut, from which on a pair may be blocked."""

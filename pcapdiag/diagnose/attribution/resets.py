@@ -55,8 +55,9 @@ from pcapdiag.diagnose.attribution.shape import (
 from pcapdiag.diagnose.attribution.signal import Signal, doubted
 from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, view_reset
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.packet import PacketFact
-from pcapdiag.model.report import Actor, Attribution, Evidence
+from pcapdiag.model.report import Attribution, Evidence
 from pcapdiag.model.story import Story
 
 OTHER_END = 0.05

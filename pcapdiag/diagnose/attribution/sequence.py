@@ -6,12 +6,13 @@ from pcapdiag.diagnose.attribution.afterwards import made_before
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView
 from pcapdiag.model.packet import DUPLICATE, PacketFact, seq_after, seq_distance
+from pcapdiag.model.units import SECOND
 
 CLEAR_BURST = 3
 """Different numbers from which on one that answers nothing is enough; of two, both must not."""
 FIXED, FAR = 1, 65_536
 """A number that some devices write whatever the connection's is, and how far off that must be."""
-TOGETHER = 1_000_000_000
+TOGETHER = SECOND
 """Resets within this time (ns) belong to one burst."""
 
 
@@ -35,7 +36,8 @@ def exactness(view: ResetView) -> Signal | None:
             detail = "RST has exactly the number behind data that it overtook, and that came later"
             return signal("seq_exact", view.side, detail, (reset.frame, late[0].frame))
         detail = f"RST is {off:,} bytes ahead of what {view.end.address} had sent"
-        return signal("seq_ahead", "path", detail, frames, bool(late) or _missed(view))
+        doubtful = bool(late) or _missed(view) or _behind_a_fin(view, off)
+        return signal("seq_ahead", "path", detail, frames, doubtful)
     if off > 0 or view.acked is None or not seq_after(view.acked, reset.seq):
         return None
     detail = f"RST is stale: {-off:,} bytes behind what {view.end.address} had sent and got acked"
@@ -111,6 +113,14 @@ def _burst(view: ResetView) -> list[PacketFact]:
         and not p.marks & DUPLICATE
         and abs(p.time - time) <= TOGETHER
     ]
+
+
+def _behind_a_fin(view: ResetView, off: int) -> bool:
+    """Return whether the capture may only lack the sender's FIN, and what acknowledged it.
+
+    An answer to that has the acknowledgment's number, one more than all that was seen.
+    """
+    return view.bare and off == 1 and not view.end.fin_frame
 
 
 def _missed(view: ResetView) -> bool:

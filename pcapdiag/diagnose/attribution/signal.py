@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution.fitted import FITTED
 from pcapdiag.diagnose.attribution.ratios import CONFOUNDED, RATIOS
-from pcapdiag.model.report import Actor, Evidence
+from pcapdiag.model.ends import Actor
+from pcapdiag.model.report import Evidence
 
 
 class Signal(msgspec.Struct, frozen=True):

@@ -13,8 +13,9 @@ from pcapdiag.diagnose.attribution.view import duration
 from pcapdiag.diagnose.icmp.quoted import is_translated
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context
-from pcapdiag.model.report import Actor
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Half, Story
+from pcapdiag.model.units import SECOND
 
 RESPONDER_SILENT = frozenset(
     {
@@ -36,9 +37,9 @@ QUEUED = CONNECTING | {"tcp.accept_queue_overflow"}
 """Codes where the listener may not have taken the connection."""
 TRIES, ENOUGH, MOSTLY = 2, 3, 0.8
 """SYNs that were captured once; packets captured twice beside them, and their least share."""
-MEANWHILE = 1_000_000_000
+MEANWHILE = SECOND
 """Time (ns) from an end's last packet on after which it may be called silent."""
-NEIGHBOUR_ASKED = 4_000_000_000
+NEIGHBOUR_ASKED = 4 * SECOND
 """Time (ns) within which a router has asked in vain for a neighbour (measured: three seconds)."""
 SHOWN = 4
 
@@ -87,7 +88,7 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     stuck = stuck_data(story)
     if stuck is not None and stuck.hole:
         return None
-    if seen.place != ("initiator" if silent_is_initiator else "responder"):
+    if seen.place != side_of(silent_is_initiator):
         return None
     where = f"the capture was taken {'on' if seen.sure else 'beside'} {silent.address}"
     if silent_is_initiator:
@@ -184,11 +185,11 @@ def weigh_icmp(story: Story) -> list[Signal]:
     target = story.half(not error.from_initiator)
     frames = (error.frame,)
     if error.source == target.address:
-        side: Actor = "responder" if error.from_initiator else "initiator"
+        side = side_of(not error.from_initiator)
         detail = f"the ICMP error came from {error.source} itself: its own firewall, or no listener"
         return [signal("icmp_from_end", side, detail, frames)]
     if error.source == quoted_by.address:
-        side = "initiator" if error.from_initiator else "responder"
+        side = side_of(error.from_initiator)
         detail = f"the ICMP error came from {error.source}, the sender's own host or its firewall"
         return [signal("icmp_from_end", side, detail, frames)]
     detail = f"the ICMP error came from {error.source}, which is neither end"

@@ -7,13 +7,14 @@ from pcapdiag.diagnose.attribution.stack import LINUX_TTL, stack
 from pcapdiag.diagnose.attribution.ttl import initial_ttl
 from pcapdiag.diagnose.attribution.view import ResetView
 from pcapdiag.model.packet import SYN, seq_distance
+from pcapdiag.model.units import SECOND
 
 TICKS_PER_SECOND = 1000
 """Fastest timestamp clock in common use (RFC 7323 5.4)."""
 CLOCK_SLACK = 1000
 """Ticks that a timestamp may be off its line: queueing, and captures that get packets in batches,
 up to 1 s late (NFLOG). Who invents a timestamp is off by far more."""
-LINE = 1_000_000_000
+LINE = SECOND
 """Time (ns) between two timestamps from which on their line gives the clock's rate."""
 NEAR_WINDOW = 4
 """A live socket's window stays within this factor of its last one."""

@@ -8,13 +8,14 @@ from pcapdiag.diagnose.idle_defaults import products
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
-LONG_PATH = 5_000_000
+LONG_PATH = 5 * MS
 """Round trip (ns) from which on a nearer device would clearly be faster."""
-MEASURABLE = 1_000_000
+MEASURABLE = MS
 """Round trip (ns) below which jitter hides who was faster."""
 TOO_FAST = 0.6
-UNITS = (1_000_000_000, 100_000_000, 10_000_000, 1_000_000)
+UNITS = (SECOND, 100 * MS, 10 * MS, MS)
 """Units (ns) of clocks too coarse to tell who was faster: converted captures, some appliances."""
 USUAL = (0.8, 3.0)
 """Shares of the smallest round trip between which an answer is as fast as usual."""
@@ -22,7 +23,7 @@ SEVERAL = 3
 """Connections whose handshakes were not all slow."""
 ROUND_TRIPS = 10
 """No answer takes more of them."""
-QUIET = 1_000_000_000
+QUIET = SECOND
 """Without a packet of the peer for this long (ns) nothing prompted the RST."""
 TIMER_SLACK = 0.01
 """How far, as a share, a quiet time may be from a device's default."""

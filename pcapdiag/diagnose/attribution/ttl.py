@@ -6,8 +6,8 @@ from bisect import bisect_left
 from functools import lru_cache
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, MAX_VIEWS, ResetView
-from pcapdiag.model.packet import RST
+from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView
+from pcapdiag.model.packet import INITIAL_TTLS, RST
 from pcapdiag.model.story import IcmpFact
 
 ROUTE_CHANGE = 2

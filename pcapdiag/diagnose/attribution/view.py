@@ -7,18 +7,15 @@ from functools import lru_cache
 import msgspec
 
 from pcapdiag.diagnose.bare import has_own_window
-from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import ACK, DUPLICATE, RST, PacketFact, seq_after
-from pcapdiag.model.report import End
+from pcapdiag.model.ends import End
+from pcapdiag.model.moment import moment
+from pcapdiag.model.packet import ACK, DUPLICATE, INITIAL_TTLS, RST, PacketFact, seq_after
 from pcapdiag.model.story import Half, Story
 
 MAX_VIEWS = 32
 """Views kept, as signals ask for them again: more than one story has resets."""
-FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
-"""Packets of a story that come before those left out."""
-INITIAL_TTLS = (64, 128, 255)
-"""What stacks start with: a packet that still has it was made on the capture's link."""
 
 _SIDES: tuple[End, End] = ("initiator", "responder")
 
@@ -153,7 +150,7 @@ def _apart(story: Story, reset: PacketFact) -> bool:
 
 def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ...]:
     """Return the end's packets before the RST and after it, and the peer's."""
-    initiator, frame, moment = reset.from_initiator, reset.frame, (reset.time, reset.frame)
+    initiator, frame = reset.from_initiator, reset.frame
     earlier: list[PacketFact] = []
     peer_earlier: list[PacketFact] = []
     later: list[PacketFact] = []
@@ -161,7 +158,7 @@ def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ..
     for packet in story.packets:
         if packet.flags & RST or packet.marks & DUPLICATE or packet.frame == frame:
             continue
-        if (packet.time, packet.frame) < moment:
+        if moment(packet) < moment(reset):
             (earlier if packet.from_initiator == initiator else peer_earlier).append(packet)
         elif packet.is_syn:
             break

@@ -45,6 +45,8 @@ from pcapdiag.diagnose.one_way import never_answered
 from pcapdiag.diagnose.tcp.handshake_stalled import STILL_DUE
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.unanswered import asks_nothing
+from pcapdiag.diagnose.waits import is_waiting
 from pcapdiag.diagnose.work import (
     Work,
     answer_may_be_missing,
@@ -169,6 +171,8 @@ def _open_and_waiting(story: Story, context: Context) -> tuple[str, tuple[int, .
         why = "the file ends while data is repeated and not acknowledged"
         return why, (stuck.first_frame, stuck.last_frame)
     if answer_may_be_missing(story) or never_answered(story, context):
+        return None
+    if asks_nothing(story) or is_waiting(story, story.end):
         return None
     if work(story) is Work.WAITING:
         waited = duration(max(0, story.end - story.turn.request_last_time))

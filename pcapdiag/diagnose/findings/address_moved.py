@@ -44,31 +44,27 @@ References
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.diagnose.attribution.ttl import initial_ttl
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS
-from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, initial_ttl
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import Fleet, PlaceFacts
+from pcapdiag.model.packet import INITIAL_TTLS
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
 MIN_CONNECTIONS = 2
 MIN_PACKETS = 6
 """What must have come from each place."""
 MAX_MOVES = 2
-ROUTE_CHANGE = 2
-"""Hops by which another route alone changes a TTL (judgement)."""
 MIN_FOR_ROUTE = 2
 """Addresses that change together when it is the route."""
-AROUND = 5 * NANOSECONDS
+AROUND = 5 * SECOND
 """Failures this soon (ns) before or after are the move's."""
-MAX_ADDRESSES = 1_000
-MAX_STREAMS = 100
 MAX_FINDINGS = 20
 
 
@@ -109,17 +105,16 @@ class AddressMoved:
     """Notes failed connections by address."""
 
     def __init__(self) -> None:
-        self._failed: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        self._failed: dict[str, list[tuple[int, int, int]]] = {}
 
     def look(self, connection: Connection) -> None:
         """Note when a failed connection to an address began and ended."""
-        address = connection.responder.ip
         if not connection.verdict.failed:
             return
-        if address in self._failed or len(self._failed) < MAX_ADDRESSES:
-            if len(self._failed[address]) < MAX_STREAMS:
-                start, end = parse_seconds(connection.start), parse_seconds(connection.end)
-                self._failed[address].append((start, end, connection.stream))
+        failed = entry(self._failed, connection.responder.ip, MAX_ENDPOINTS, list)
+        if failed is not None and len(failed) < MAX_STREAMS:
+            start, end = parse_seconds(connection.start), parse_seconds(connection.end)
+            failed.append((start, end, connection.stream))
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return one finding for each move, in time order."""
@@ -140,7 +135,7 @@ class AddressMoved:
             "ttl_after": move.after.ttl,
             "connections_before": move.before.connections,
             "connections_after": move.after.connections,
-            "gap": (came - left) / NANOSECONDS,
+            "gap": (came - left) / SECOND,
             "failed": len(streams),
         }
         return Finding(

@@ -37,15 +37,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CertificateFact, Fleet
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
-DAY = 86_400 * NANOSECONDS
-HOUR = 3_600 * NANOSECONDS
+DAY = 86_400 * SECOND
+HOUR = 3_600 * SECOND
 MAX_NAMES = 3
 MAX_TEXT = 80
 
@@ -89,8 +88,8 @@ def _finding(fact: CertificateFact) -> Finding:
         last=format_seconds(fact.last),
         count=fact.connections,
         numbers={
-            "seconds_left": round(left / NANOSECONDS),
-            "not_after": certificate.not_after // NANOSECONDS,
+            "seconds_left": round(left / SECOND),
+            "not_after": certificate.not_after // SECOND,
         },
         fixes=[
             "renew it and reload the program: cert-manager (cmctl status certificate), certbot "
@@ -115,9 +114,9 @@ def _names(fact: CertificateFact) -> str:
 def _days(left: int) -> str:
     if left >= 2 * DAY:
         return f"{left // DAY} days"
-    return f"{left // HOUR} hours" if left >= 2 * HOUR else f"{left // (60 * NANOSECONDS)} minutes"
+    return f"{left // HOUR} hours" if left >= 2 * HOUR else f"{left // (60 * SECOND)} minutes"
 
 
 def _date(time: int) -> str:
-    moment = datetime.fromtimestamp(time // NANOSECONDS, UTC)
+    moment = datetime.fromtimestamp(time // SECOND, UTC)
     return f"{moment:%Y-%m-%d %H:%M}Z"

@@ -22,6 +22,7 @@ from pcapdiag.model.fleet import (
     Fleet,
 )
 from pcapdiag.model.harmless import harmless
+from pcapdiag.model.units import MS, SECOND
 from pcapdiag.protocols.http.grpc import status_name
 
 MIN_REGULAR = 4
@@ -29,8 +30,8 @@ MIN_REGULAR = 4
 MIN_BARE = 5
 STEADY = 0.6
 """Share of equal pauses that makes times regular (a check that is answered late comes late)."""
-SHORTEST_PERIOD = 100 * 1_000_000
-LONGEST_PERIOD = 300 * 1_000_000_000
+SHORTEST_PERIOD = 100 * MS
+LONGEST_PERIOD = 300 * SECOND
 """Pauses (ns) of checks that are known by their regular times."""
 MAX_PATH = 80
 GRPC_HEALTH = "/grpc.health.v1.Health/"

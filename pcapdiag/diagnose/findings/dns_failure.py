@@ -51,26 +51,25 @@ from typing import TypeVar
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.dns_families import Missing, missing_names
 from pcapdiag.diagnose.findings.dns_servers import (
     MAX_FRAMES,
-    PORT,
     Streams,
     failing_servers,
     fewest,
     servers_without_tcp,
 )
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
+from pcapdiag.model.bounded import entry
+from pcapdiag.model.dns import PORT
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import counted, format_seconds, parse_seconds
 
 MAX_MISSING = 10
 """Names told that do not exist: those that did earlier first, then the most frequent."""
-MAX_SERVERS = 1_000
-MAX_STREAMS = 100
 NO_HEALTHY = "http.no_healthy_upstream"
 WITHOUT_UPSTREAM = (NO_HEALTHY, "http.local_reply")
 """What clients get of a proxy that has no address to connect to."""
@@ -132,10 +131,9 @@ def _may_be_its_own(reply: _Reply, clients: set[str]) -> bool:
 
 
 def _note(table: dict[str, list[_Noted]], key: str, value: _Noted) -> None:
-    if key in table or len(table) < MAX_SERVERS:
-        noted = table.setdefault(key, [])
-        if len(noted) < MAX_STREAMS:
-            noted.append(value)
+    noted = entry(table, key, MAX_ENDPOINTS, list)
+    if noted is not None and len(noted) < MAX_STREAMS:
+        noted.append(value)
 
 
 def _missing(fleet: Fleet, streams: Streams) -> Iterator[Finding]:

@@ -39,24 +39,23 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.dns import HeldAnswers
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CAME_UP, Fleet, SpanFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import MS, SECOND, counted, format_seconds, parse_seconds
 
 FEWEST = 3
 """Tries of a family that failed."""
 FEWEST_REFUSED = 2
-MAX_ADDRESSES = 1_000
-MAX_STREAMS = 100
-SHORTEST_WAIT = 50_000_000
+SHORTEST_WAIT = 50 * MS
 """Of a client that raced the families, ns; less is no cost (RFC 8305: 100 ms at least)."""
-LONGEST_WAIT = 300_000_000_000
+LONGEST_WAIT = 300 * SECOND
 """Between the first try of one family and the first success of the other, ns: more is no wait."""
 
 
@@ -110,12 +109,8 @@ class DnsFamilyFailing:
         """Note a failed connection."""
         if not connection.verdict.failed:
             return
-        failed = self._failed.get(connection.responder.ip)
-        if failed is None:
-            if len(self._failed) >= MAX_ADDRESSES:
-                return
-            failed = self._failed[connection.responder.ip] = []
-        if len(failed) < MAX_STREAMS:
+        failed = entry(self._failed, connection.responder.ip, MAX_ENDPOINTS, list)
+        if failed is not None and len(failed) < MAX_STREAMS:
             failed.append((parse_seconds(connection.start), connection.stream))
 
     def findings(self, fleet: Fleet) -> list[Finding]:

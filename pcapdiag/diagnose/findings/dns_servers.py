@@ -8,19 +8,17 @@ import msgspec
 
 from pcapdiag.diagnose.findings.dns_families import is_expected
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
-from pcapdiag.model.dns import FailedName, Failure, ResolverFacts
+from pcapdiag.model.dns import PORT, FailedName, Failure, ResolverFacts
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 FEWEST = 2
 """Lookups that failed, from which on a name counts as one in use among others that work."""
 MAX_FAILING = 20
 """Servers and ways to fail that are told."""
 MAX_FRAMES = 20
-PORT = 53
 
 Streams = Callable[[Fleet, set[str], int], list[int]]
 """Gives the connections that lookups of these clients explain, from a time (ns) on."""
@@ -87,11 +85,7 @@ def _sees_answers(fleet: Fleet, clients: set[str]) -> bool:
     """Return whether the capture has both directions of anything that these clients do."""
     if any(one.answered and clients & one.clients for one in fleet.dns.resolvers):
         return True
-    answering = {
-        join_port(one.address, one.port)
-        for one in fleet.endpoints
-        if one.established or one.refused
-    }
+    answering = {one.host_port for one in fleet.endpoints if one.established or one.refused}
     return any(one.caller in clients and one.endpoint in answering for one in fleet.callers)
 
 
@@ -101,7 +95,7 @@ def _has_one_end(fleet: Fleet, clients: set[str]) -> bool:
     The capture is of one direction then, and lacks the answers.
     """
     absent = {
-        join_port(one.address, one.port)
+        one.host_port
         for one in fleet.endpoints
         if not (one.established or one.refused or one.unanswered or one.turns)
     }

@@ -39,13 +39,12 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.dns import ResolverFacts, SlowLookup
+from pcapdiag.model.dns import PORT, ResolverFacts, SlowLookup
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import MS, counted, format_seconds
 
 FEWEST = 3
 LEAST_SHARE = 0.01
@@ -57,7 +56,6 @@ MOSTLY = 0.5
 FIRST_SLOW_BUCKET = 10
 """Of the histogram of answer times: about a second and more."""
 MAX_FRAMES = 20
-PORT = 53
 
 
 class DnsSlow:
@@ -99,7 +97,7 @@ def _usual(resolver: ResolverFacts) -> int:
     for bucket, count in enumerate(counts):
         seen += count
         if seen and seen >= half:
-            return 1_000_000 << bucket
+            return MS << bucket
     return 0
 
 

@@ -42,23 +42,22 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted, host_in_url
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.dns import AAAA, A, HeldAddress, HeldAnswers
+from pcapdiag.model.ends import host_in_url
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
 FEWEST = 2
 """Connections that failed after the address was gone."""
-GRACE = 1_000_000_000
+GRACE = SECOND
 """How long (ns) after a newer answer a client may still use the old one."""
 ROTATES = 4
 """Times as many addresses as one answer holds, from which on a name has a pool of them."""
-MAX_ADDRESSES = 1_000
-MAX_STREAMS = 100
-SECOND = 1_000_000_000
 
 
 class _Failed(msgspec.Struct):
@@ -77,6 +76,11 @@ class _Stale(msgspec.Struct):
     held: HeldAddress
     failed: list[_Failed]
 
+    @property
+    def first(self) -> int:
+        """When the first connection to it began that failed, ns."""
+        return min(failed.start for failed in self.failed)
+
 
 class DnsStaleAddress:
     """Notes the failed connections by the address that they went to."""
@@ -88,13 +92,8 @@ class DnsStaleAddress:
         """Note a failed connection."""
         if not connection.verdict.failed:
             return
-        address = connection.responder.ip
-        failed = self._failed.get(address)
-        if failed is None:
-            if len(self._failed) >= MAX_ADDRESSES:
-                return
-            failed = self._failed[address] = []
-        if len(failed) < MAX_STREAMS:
+        failed = entry(self._failed, connection.responder.ip, MAX_ENDPOINTS, list)
+        if failed is not None and len(failed) < MAX_STREAMS:
             start = parse_seconds(connection.start)
             failed.append(_Failed(connection.initiator.ip, connection.stream, start))
 
@@ -133,52 +132,59 @@ def _rotates(book: HeldAnswers, address: str) -> bool:
     """Return whether the answers for a name hold some of its addresses in turn."""
     alike = [held for one, held in book.held.items() if (":" in one) == (":" in address)]
     away = max(held.longest_away for held in alike)
-    current = book.current.get(AAAA if ":" in address else A, ())
+    current = _current(book, address)
     if book.held[address].without <= 2 * away:
         return True
     return len(alike) > ROTATES * max(len(current), 1)
 
 
-def _finding(one: _Stale, fleet: Fleet) -> Finding:
+def _current(book: HeldAnswers, address: str) -> tuple[str, ...]:
+    """Return the addresses of the same family that the name has now."""
+    return book.current.get(AAAA if ":" in address else A, ())
+
+
+def _detail(one: _Stale, fleet: Fleet, clients: list[str]) -> str:
     book, held = one.book, one.held
-    name = shown(book.name)
-    now = book.current.get(AAAA if ":" in one.address else A, ())
-    clients = sorted({failed.client for failed in one.failed})
-    first = min(failed.start for failed in one.failed)
+    now = _current(book, one.address)
     asked = {name.client: name.last_good for name in fleet.dns.failed if name.name == book.name}
     asked_again = any(asked.get(client, 0) >= held.gone for client in clients)
-    holds = f"{listed(now)}" if now else "no address"
-    detail = (
-        f"{book.server} last gave {one.address} for {name} with a TTL of "
-        f"{held.ttl:,} s; since frame {held.gone_frame} it gives {holds}. "
+    return (
+        f"{book.server} last gave {one.address} for {shown(book.name)} with a TTL of "
+        f"{held.ttl:,} s; since frame {held.gone_frame} it gives "
+        f"{listed(now) if now else 'no address'}. "
         f"{counted(len(one.failed), 'connection')} of {listed(clients)} went to the old address "
-        f"after that and failed, the first {duration(first - held.gone)} after the newer answer"
+        f"after that and failed, the first {duration(one.first - held.gone)} after the newer answer"
+        + (
+            "; a program on its host had the newer answer"
+            if asked_again
+            else "; it did not ask again since"
+        )
     )
-    detail += (
-        "; a program on its host had the newer answer"
-        if asked_again
-        else "; it did not ask again since"
-    )
+
+
+def _finding(one: _Stale, fleet: Fleet) -> Finding:
+    book, held = one.book, one.held
+    clients = sorted({failed.client for failed in one.failed})
     return Finding(
         code="dns.stale_address",
         severity="failure",
-        title=f"connections go to {one.address}, which {name} no longer has",
-        detail=detail,
+        title=f"connections go to {one.address}, which {shown(book.name)} no longer has",
+        detail=_detail(one, fleet, clients),
         explanation=(
             "The name has moved on and the client has not: it keeps addresses longer than their "
             "time to live allows, resolved the name only once, or was given the address itself."
         ),
         streams=[failed.stream for failed in one.failed],
-        addresses=[one.address, *now],
+        addresses=[one.address, *_current(book, one.address)],
         frames=[frame for frame in (held.frame, held.gone_frame) if frame],
-        first=format_seconds(first),
+        first=format_seconds(one.first),
         last=format_seconds(max(failed.start for failed in one.failed)),
         count=len(one.failed),
         numbers={
             "connections": len(one.failed),
             "ttl": held.ttl,
             "answers_without": held.without,
-            "seconds_after": (first - held.gone) / SECOND,
+            "seconds_after": (one.first - held.gone) / SECOND,
         },
         fixes=[
             "Envoy: dns_refresh_rate, respect_dns_ttl, STRICT_DNS instead of an address; Istio: "

@@ -36,19 +36,14 @@ References
 
 from __future__ import annotations
 
-import msgspec
-
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, Cases
 from pcapdiag.diagnose.http2.errors import NO_ERROR
-from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.report_http2 import Http2GoAway
+from pcapdiag.model.units import counted
 
-MAX_ENDPOINTS = 1_000
-"""Endpoints that are told apart; drains of further ones are not told."""
-MAX_STREAMS = 100
-"""Stream numbers and frames listed for one endpoint; ``count`` counts all."""
 LOST = frozenset(
     {
         "http2.stream_lost",
@@ -64,15 +59,10 @@ LOST = frozenset(
 """Failures that a drain may be behind, where they come after its GOAWAY."""
 
 
-class _Drain(msgspec.Struct):
-    """What is known of one endpoint's graceful ends."""
+class _Drain(Cases):
+    """Connections that one endpoint ended gracefully, and requests lost with them."""
 
-    connections: int = 0
     lost: int = 0
-    streams: list[int] = []
-    frames: list[int] = []
-    first: str = ""
-    last: str = ""
 
 
 class Draining:
@@ -92,19 +82,10 @@ class Draining:
         lost = sum(_lost(verdict, goaway) for verdict in _verdicts(connection)) if goaway else 0
         if goaway is None or not lost:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
-        drain = self._drains.get(endpoint)
-        if drain is None:
-            if len(self._drains) >= MAX_ENDPOINTS:
-                return
-            drain = self._drains[endpoint] = _Drain(first=goaway.time, last=goaway.time)
-        drain.connections += 1
-        drain.lost += lost
-        drain.first = min(drain.first, goaway.time, key=float)
-        drain.last = max(drain.last, goaway.time, key=float)
-        if len(drain.streams) < MAX_STREAMS:
-            drain.streams.append(connection.stream)
-            drain.frames.append(goaway.frame)
+        drain = entry(self._drains, connection.responder.host_port, MAX_ENDPOINTS, _Drain)
+        if drain is not None:
+            drain.lost += lost
+            drain.add(connection.stream, [goaway.frame], goaway.time, goaway.time)
 
 
 def _graceful(connection: Connection) -> Http2GoAway | None:
@@ -125,7 +106,7 @@ def _lost(verdict: Verdict, goaway: Http2GoAway) -> int:
 
 
 def _finding(endpoint: str, drain: _Drain) -> Finding:
-    where = counted(drain.connections, "connection")
+    where = counted(drain.count, "connection")
     return Finding(
         code="http2.draining",
         severity="failure",
@@ -145,7 +126,7 @@ def _finding(endpoint: str, drain: _Drain) -> Finding:
         first=drain.first,
         last=drain.last,
         count=drain.lost,
-        numbers={"connections": drain.connections, "requests": drain.lost},
+        numbers={"connections": drain.count, "requests": drain.lost},
         fixes=[
             "drain longer than the longest stream: NGINX worker_shutdown_timeout, Envoy "
             "--drain-time-s, gRPC MaxConnectionAgeGrace, Kubernetes terminationGracePeriodSeconds",

@@ -47,18 +47,16 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, to_the_end
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
-MAX_ENDPOINTS = 1_000
-MAX_STREAMS = 100
-NOBODY_ASKED = 1_000_000_000
+NOBODY_ASKED = SECOND
 """From here on (ns), and from its own length on, the silence after an outage is the callers'."""
 CLOSE = 2
 """How far apart the shortest and the longest possible outage may be to be told as one length."""
@@ -66,8 +64,8 @@ HOST_UNREACHABLE = ((3, 1), (1, 3))
 """ICMP and ICMPv6 types and codes by which the last router says that nobody answers its ARP or
 neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
 ANSWERS = ("http.", "http2.", "grpc.")
-AT_ONCE = 2_000_000_000
-"""Endpoints that went down within this time (ns) of each other went down together."""
+AT_ONCE = 2 * SECOND
+"""Endpoints that went down within this time of each other went down together."""
 
 
 class _Failed(msgspec.Struct):
@@ -92,12 +90,9 @@ class EndpointDown:
         """Note a failed connection."""
         if not connection.verdict.failed:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
-        failed = self._failed.get(endpoint)
+        failed = entry(self._failed, connection.responder.host_port, MAX_ENDPOINTS, _Failed)
         if failed is None:
-            if len(self._failed) >= MAX_ENDPOINTS:
-                return
-            failed = self._failed[endpoint] = _Failed()
+            return
         verdict = connection.verdict
         failed.gone += _is_gone(verdict)
         failed.by_path += not _is_gone(verdict) and (
@@ -124,7 +119,7 @@ class EndpointDown:
             if not outage.only_new_ones or _host(endpoint) in fleet.capture_hosts
         ]
         found.sort(key=lambda one: one[0].first)
-        facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        facts = {one.host_port: one for one in fleet.endpoints}
         told = [
             self._finding(outage, endpoint, found, fleet.last_time, facts.get(endpoint))
             for outage, endpoint in found

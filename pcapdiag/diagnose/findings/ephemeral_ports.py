@@ -49,13 +49,11 @@ References
 
 from __future__ import annotations
 
-import msgspec
-
-from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, Cases
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
 MOST_OF_IT = 0.8
 """Share of the range that is in use from which it is low."""
@@ -71,47 +69,27 @@ RANGES = (
 )
 ALL_PORTS = (1_024, 65_535, "all unprivileged ports")
 COLLIDED = "tcp.port_reuse"
-MAX_PAIRS = 1_000
-MAX_STREAMS = 100
 MAX_FINDINGS = 100
 NAT_TTLS = 3
 """Different TTLs of one address from which it may stand for several hosts."""
-
-
-class _Pair(msgspec.Struct):
-    """Collisions of one address at one destination."""
-
-    count: int = 0
-    streams: list[int] = []
-    frames: list[int] = []
-    first: str = ""
-    last: str = ""
 
 
 class EphemeralPorts:
     """Compares the ports in use with the range that they are taken from."""
 
     def __init__(self) -> None:
-        self._pairs: dict[tuple[str, str], _Pair] = {}
+        self._pairs: dict[tuple[str, str], Cases] = {}
 
     def look(self, connection: Connection) -> None:
         """Note a connection that failed because its ports were still in use."""
         verdict = connection.verdict
         if verdict.code != COLLIDED:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        endpoint = connection.responder.host_port
         key = connection.initiator.ip, endpoint
-        pair = self._pairs.get(key)
-        if pair is None:
-            if len(self._pairs) >= MAX_PAIRS:
-                return
-            pair = self._pairs[key] = _Pair(first=connection.start, last=connection.end)
-        pair.count += 1
-        pair.first = min(pair.first, connection.start, key=float)
-        pair.last = max(pair.last, connection.end, key=float)
-        if len(pair.streams) < MAX_STREAMS:
-            pair.streams.append(connection.stream)
-            pair.frames += verdict.frames[:1]
+        pair = entry(self._pairs, key, MAX_ENDPOINTS, Cases)
+        if pair is not None:
+            pair.add(connection.stream, verdict.frames[:1], connection.start, connection.end)
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return a finding for each pair whose ports are low or collide, failures first."""
@@ -122,7 +100,7 @@ class EphemeralPorts:
             collisions = caller.cured + (pair.count if pair else 0)
             if collisions >= COLLISIONS or _is_low(caller):
                 is_nat = caller.caller in several
-                found.append(_finding(caller, pair or _Pair(), is_nat=is_nat))
+                found.append(_finding(caller, pair or Cases(), is_nat=is_nat))
         found.sort(key=lambda one: (one.severity != "failure", -one.numbers["share"]))
         return found[:MAX_FINDINGS]
 
@@ -150,7 +128,7 @@ def _is_low(caller: CallerFacts) -> bool:
     return caller.most_in_use >= MOST_OF_IT * FEWEST_PORTS and _share(caller) >= MOST_OF_IT
 
 
-def _finding(caller: CallerFacts, pair: _Pair, *, is_nat: bool) -> Finding:
+def _finding(caller: CallerFacts, pair: Cases, *, is_nat: bool) -> Finding:
     first, last, what = _range(caller)
     share, size = _share(caller), last - first + 1
     low = share >= MOST_OF_IT
@@ -201,7 +179,7 @@ def _finding(caller: CallerFacts, pair: _Pair, *, is_nat: bool) -> Finding:
     )
 
 
-def _detail(caller: CallerFacts, pair: _Pair, ports: str, *, is_nat: bool) -> str:
+def _detail(caller: CallerFacts, pair: Cases, ports: str, *, is_nat: bool) -> str:
     parts: list[str] = []
     if caller.most_in_use:
         parts.append(
@@ -237,4 +215,4 @@ def _fixes(address: str, *, is_nat: bool) -> list[str]:
 
 def _rate(caller: CallerFacts) -> float:
     """Return the mean number of new connections a second."""
-    return (caller.connections - 1) * NANOSECONDS / max(caller.last - caller.first, NANOSECONDS)
+    return (caller.connections - 1) * SECOND / max(caller.last - caller.first, SECOND)

@@ -7,10 +7,9 @@ should arrive.
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet, FragmentFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 FEWEST = 3
 SHARE = 0.2

@@ -80,21 +80,18 @@ References
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.check_words import commands, fixes, other_ports, who
 from pcapdiag.diagnose.findings.checks import Check, checks, is_good, result_words, worst
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.ends import join_port
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import GRPC_FAILED, REFUSED, AskFacts, Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import counted, format_seconds, parse_seconds
 
 FEWEST = 2
 """Failed checks from which on it is worth a word: one is what thresholds are for."""
-MAX_STREAMS = 100
 MAX_FINDINGS = 100
-MAX_PAIRS = 1_000
-"""Pairs of caller and endpoint whose failed connections are remembered."""
 MAX_TRIES = 10_000
 FOLLOWED = "http.no_healthy_upstream"
 LIKELY = 0.2
@@ -128,12 +125,10 @@ class HealthChecks:
             if len(self._followed) < MAX_STREAMS:
                 self._followed.append((parse_seconds(connection.end), connection.stream, frame))
             return
-        to = join_port(connection.responder.ip, connection.responder.port)
-        pair = connection.initiator.ip, to
-        if pair in self._failed or len(self._failed) < MAX_PAIRS:
-            failed = self._failed.setdefault(pair, [])
-            if len(failed) < MAX_STREAMS:
-                failed.append((connection.stream, frame))
+        pair = connection.initiator.ip, connection.responder.host_port
+        failed = entry(self._failed, pair, MAX_ENDPOINTS, list)
+        if failed is not None and len(failed) < MAX_STREAMS:
+            failed.append((connection.stream, frame))
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return failing checks, then the endpoints that went out or came back."""

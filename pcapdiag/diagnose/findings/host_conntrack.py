@@ -40,10 +40,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import SILENCE, Failure, host_finding, share
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
+from pcapdiag.model.units import counted
 
 FULL = 0.98
 """Share of the table: single entries come and go."""

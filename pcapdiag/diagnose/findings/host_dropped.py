@@ -42,10 +42,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, host_finding
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
+from pcapdiag.model.units import counted
 
 
 class _Counter(msgspec.Struct, frozen=True):

@@ -36,13 +36,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
-from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
-from pcapdiag.model.snapshot import EnvoyCluster
+from pcapdiag.model.snapshot_envoy import EnvoyCluster
+from pcapdiag.model.units import counted
 
 NO_HEALTHY = "http.no_healthy_upstream"
 OVERFLOW = "http.overflow"
@@ -75,9 +74,7 @@ def clusters(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterato
 
 def _unhealthy(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -> Finding:
     out = [host for host in cluster.hosts if not host.healthy]
-    names = ", ".join(
-        f"{join_port(host.address, host.port)} ({', '.join(host.flags)})" for host in out[:3]
-    )
+    names = ", ".join(f"{host.host_port} ({', '.join(host.flags)})" for host in out[:3])
     endpoints = f"{len(out)} of {counted(cluster.hosts_total, 'endpoint')} out"
     ejected = cluster.stats.get("outlier_detection.ejections_enforced_total", 0)
     parts = [f"{endpoints}: {names}" if names else "it has no endpoints"]
@@ -97,7 +94,7 @@ def _unhealthy(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
             "Envoy sends requests only to endpoints that its health checks and its outlier "
             "detection leave in use; with none left it answers 503, no healthy upstream."
         ),
-        endpoint=join_port(out[0].address, out[0].port) if out else None,
+        endpoint=out[0].host_port if out else None,
         numbers={"endpoints": cluster.hosts_total, "out": len(out), "ejections": ejected},
         fixes=[
             "failed_active_health_check: what does the check's path answer from here? "

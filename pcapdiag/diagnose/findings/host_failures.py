@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_STREAMS
+from pcapdiag.model.ends import join_port, parse_end
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
-from pcapdiag.model.options import split_port
 from pcapdiag.model.report import Connection, Finding, Severity
 from pcapdiag.model.units import parse_seconds
 
 MAX_FAILURES = 20_000
-MAX_STREAMS = 100
 SILENCE = frozenset(
     {
         "tcp.connection_timeout", "tcp.handshake_stalled", "tcp.data_timeout",
@@ -47,6 +47,11 @@ class Failure(msgspec.Struct):
     has_cause: bool
     """Another leg is known to have made it fail."""
 
+    @property
+    def endpoint(self) -> str:
+        """Whom it called, as one word."""
+        return join_port(self.responder, self.port)
+
     def is_of(self, codes: Collection[str]) -> bool:
         """Return whether one of its codes is among these."""
         return any(code in codes for code in self.codes)
@@ -58,7 +63,7 @@ def failures_of(connection: Connection) -> list[Failure]:
     initiator, responder = connection.initiator, connection.responder
     known = {(initiator.ip, initiator.port, responder.ip, responder.port): None}
     for seen in connection.seen_at:
-        known[*_end(seen.initiator), *_end(seen.responder)] = None
+        known[*parse_end(seen.initiator), *parse_end(seen.responder)] = None
     return [
         Failure(
             stream=connection.stream,
@@ -74,11 +79,6 @@ def failures_of(connection: Connection) -> list[Failure]:
         )
         for caller, caller_port, called, port in known
     ]
-
-
-def _end(text: str) -> tuple[str, int]:
-    address, port = split_port(text)
-    return address, port or 0
 
 
 Look = Callable[[HostState, Sequence[Failure], Fleet], Iterable[Finding]]

@@ -42,12 +42,12 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, host_finding
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Rule
+from pcapdiag.model.units import counted
 
 MAX_FINDINGS = 5
 REFUSED = RESETS | frozenset({"tcp.connection_refused", "icmp.unreachable", "icmp.prohibited"})

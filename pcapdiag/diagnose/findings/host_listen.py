@@ -35,14 +35,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Listener
+from pcapdiag.model.units import counted
 
 STALLED = frozenset(
     {"tcp.accept_queue_overflow", "tcp.handshake_stalled", "tcp.connection_timeout"}
@@ -58,6 +59,14 @@ ABORTED = frozenset({"tcp.accept_queue_overflow", "tcp.reset_before_request"})
 OVERFLOWS = "TcpExtListenOverflows"
 
 
+class _Counts(NamedTuple):
+    """What the host counted: at these listeners, in all, and in all since the capture's end."""
+
+    drops: int
+    overflows: int
+    later: int
+
+
 def full_queues(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterator[Finding]:
     """Yield a finding for each listener of the host whose queue was full while others stalled."""
     aborts = state.snapshot.settings.get("net.ipv4.tcp_abort_on_overflow") == "1"
@@ -66,16 +75,15 @@ def full_queues(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iter
         listeners = listeners_at(state, address, port)
         if not listeners:
             continue
-        drops = sum(
-            state.counters.listeners.get(join_port(one.address, one.port), 0) for one in listeners
+        is_full = state.fresh and any(one.is_full for one in listeners)
+        counts = _Counts(
+            drops=sum(state.counters.listeners.get(one.host_port, 0) for one in listeners),
+            overflows=state.counters.kernel.get(OVERFLOWS, 0),
+            later=state.after.kernel.get(OVERFLOWS, 0) if state.after else 0,
         )
-        full = [one for one in listeners if one.limit is not None and one.queue > one.limit]
-        overflows = state.counters.kernel.get(OVERFLOWS, 0)
-        more = state.after.kernel.get(OVERFLOWS, 0) if state.after else 0
         # A listener also drops what it has no route back for, or no memory.
-        if not (full and state.fresh) and not (drops and overflows):
-            continue
-        yield _full(state, stalled, listeners, (drops, overflows, more), bool(full) and state.fresh)
+        if is_full or (counts.drops and counts.overflows):
+            yield _full(state, stalled, listeners, counts, is_full)
 
 
 def waiting(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterator[Finding]:
@@ -144,40 +152,26 @@ def owners(state: HostState, listeners: Sequence[Listener]) -> str:
 
 
 def _name(listeners: Sequence[Listener]) -> str:
-    return join_port(listeners[0].address, listeners[0].port)
+    return listeners[0].host_port
 
 
 def _full(
     state: HostState,
     stalled: list[Failure],
     listeners: list[Listener],
-    counts: tuple[int, int, int],
+    counts: _Counts,
     is_full: bool,
 ) -> Finding:
-    drops, overflows, more = counts
-    endpoint = join_port(stalled[0].responder, stalled[0].port)
-    queue, limit = listeners[0].queue, listeners[0].limit
-    parts = []
-    if overflows:
-        parts.append(f"{counted(overflows, 'listen overflow')} of {state.name} {state.over}")
-    if more:
-        parts.append(f"{more:,} more {state.after_over}")
-    if drops:
-        parts.append(f"this listener dropped {counted(drops, 'packet')}")
-    if is_full:
-        parts.append(f"its accept queue is full: {queue} of {limit} wait")
-    elif limit is not None:
-        parts.append(f"its accept queue holds {limit}, {queue} wait")
-    if limit is not None and str(limit) == state.snapshot.settings.get("net.core.somaxconn"):
-        parts.append("that limit is net.core.somaxconn: the program may have asked for more")
-    parts.append(f"{counted(len(stalled), 'connection')} of the capture stalled meanwhile")
+    endpoint, listener = stalled[0].endpoint, listeners[0]
+    seen = [*_counted(state, counts), *_queue(state, listener, is_full)]
+    seen.append(f"{counted(len(stalled), 'connection')} of the capture stalled meanwhile")
     return host_finding(
         state,
         stalled,
         code="tcp.listen_backlog",
-        severity=state.severity(strong=is_full or state.within or more > 0),
+        severity=state.severity(strong=is_full or state.within or counts.later > 0),
         title=f"the accept queue of {endpoint} is full",
-        detail="; ".join(parts),
+        detail="; ".join(seen),
         explanation=(
             "The kernel finishes handshakes and queues them for the program. When the queue is "
             "full, because the program accepts too slowly or the queue is short, it ignores the "
@@ -186,10 +180,10 @@ def _full(
         endpoint=endpoint,
         addresses=[stalled[0].responder],
         numbers={
-            "listen_drops": drops,
-            "listen_overflows": overflows,
-            "queue": queue,
-            "limit": -1 if limit is None else limit,
+            "listen_drops": counts.drops,
+            "listen_overflows": counts.overflows,
+            "queue": listener.queue,
+            "limit": -1 if listener.limit is None else listener.limit,
         },
         fixes=[
             f"is {owners(state, listeners)} stuck, or too slow to accept? threads, CPU, a pause of "
@@ -201,3 +195,22 @@ def _full(
             f"ss -ltn 'sport = :{stalled[0].port}'  # on {stalled[0].responder}: Recv-Q over Send-Q"
         ],
     )
+
+
+def _counted(state: HostState, counts: _Counts) -> Iterator[str]:
+    if counts.overflows:
+        yield f"{counted(counts.overflows, 'listen overflow')} of {state.name} {state.over}"
+    if counts.later:
+        yield f"{counts.later:,} more {state.after_over}"
+    if counts.drops:
+        yield f"this listener dropped {counted(counts.drops, 'packet')}"
+
+
+def _queue(state: HostState, listener: Listener, is_full: bool) -> Iterator[str]:
+    queue, limit = listener.queue, listener.limit
+    if is_full:
+        yield f"its accept queue is full: {queue} of {limit} wait"
+    elif limit is not None:
+        yield f"its accept queue holds {limit}, {queue} wait"
+    if limit is not None and str(limit) == state.snapshot.settings.get("net.core.somaxconn"):
+        yield "that limit is net.core.somaxconn: the program may have asked for more"

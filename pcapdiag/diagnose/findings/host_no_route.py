@@ -40,11 +40,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import SILENCE, Failure, host_finding
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Route
+from pcapdiag.model.units import counted
 
 CODES = SILENCE | frozenset({"icmp.unreachable", "icmp.prohibited", "tcp.closed_before_request"})
 REFUSING = frozenset({"blackhole", "unreachable", "prohibit"})

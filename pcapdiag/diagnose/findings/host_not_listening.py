@@ -42,11 +42,11 @@ from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
 from pcapdiag.diagnose.findings.host_listen import listeners_at, owners
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
+from pcapdiag.model.units import counted
 
 REFUSED = frozenset({"tcp.connection_refused"})
 MAX_FINDINGS = 5
@@ -73,7 +73,7 @@ def nobody_listens(state: HostState, failures: Sequence[Failure], _: Fleet) -> I
 def _finding(state: HostState, address: str, port: int, refused: list[Failure]) -> Finding:
     endpoint = join_port(address, port)
     others = [one for one in state.snapshot.sockets.listeners if one.port == port]
-    names = list(dict.fromkeys(join_port(one.address, one.port) for one in others))
+    names = list(dict.fromkeys(one.host_port for one in others))
     only = f": {owners(state, others)} has {', '.join(names[:MAX_NAMED])} only" if names else ""
     elsewhere = "" if names else "; no listener of the host has that port"
     return host_finding(

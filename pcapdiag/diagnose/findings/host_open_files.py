@@ -41,12 +41,11 @@ from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, host_finding, share
 from pcapdiag.diagnose.findings.host_listen import listeners_at
-from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Process
+from pcapdiag.model.units import counted
 
 NEARLY = 0.95
 """Share of the limit from which its use may have been at it."""
@@ -78,7 +77,7 @@ def _owns(state: HostState, process: Process, one: Failure) -> bool:
 def _finding(
     state: HostState, process: Process, failed: list[Failure], used: int, limit: int
 ) -> Finding:
-    endpoints = sorted({join_port(one.responder, one.port) for one in failed})
+    endpoints = sorted({one.endpoint for one in failed})
     return host_finding(
         state,
         failed,

@@ -39,10 +39,10 @@ from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import RESETS, Failure, host_finding
 from pcapdiag.diagnose.findings.host_listen import listeners_at
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
+from pcapdiag.model.units import counted
 
 CODES = RESETS | frozenset(
     {"tcp.connection_refused", "tcp.closed_before_response", "http.truncated_response"}

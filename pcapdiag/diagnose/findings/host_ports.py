@@ -32,49 +32,43 @@ def low_ports(state: HostState, failures: Sequence[Failure], fleet: Fleet) -> It
     sums: defaultdict[tuple[str, str], list[PeerUse]] = defaultdict(list)
     for one in state.snapshot.sockets.peers:
         sums[one.local, join_port(one.remote, one.port)].append(one)
-    for key, uses in sums.items():
+    for (local, endpoint), uses in sums.items():
         used = sum(use.sockets for use in uses)
-        if key in known and used >= LOW * size:
-            yield _finding(state, failures, key, uses, size)
+        if (local, endpoint) in known and used >= LOW * size:
+            used_up = used >= USED_UP * size
+            failed = _for_want_of_a_port(state, failures, local, endpoint, used_up=used_up)
+            yield _finding(state, failed, local, endpoint, uses)
+
+
+def _for_want_of_a_port(
+    state: HostState, failures: Sequence[Failure], local: str, endpoint: str, *, used_up: bool
+) -> list[Failure]:
+    """Return what failed for want of a port, or because one was taken again too soon."""
+    to_it = [one for one in failures if (one.initiator, one.endpoint) == (local, endpoint)]
+    reused = [one for one in to_it if one.is_of({"tcp.port_reuse"})]
+    if not used_up:
+        return reused
+    answers = [one for one in failures if one.responder in state.own and one.is_of(OWN_ANSWERS)]
+    return [one for one in answers if not one.has_cause] + reused
 
 
 def _finding(
-    state: HostState,
-    failures: Sequence[Failure],
-    key: tuple[str, str],
-    uses: list[PeerUse],
-    size: int,
+    state: HostState, failed: list[Failure], local: str, endpoint: str, uses: list[PeerUse]
 ) -> Finding:
-    local, endpoint = key
+    ports = state.snapshot.ports
     used = sum(use.sockets for use in uses)
-    failed = [
-        one
-        for one in failures
-        if used >= USED_UP * size
-        and one.responder in state.own
-        and not one.has_cause
-        and one.is_of(OWN_ANSWERS)
-    ]
-    failed += [
-        one
-        for one in failures
-        if one.initiator == local
-        and join_port(one.responder, one.port) == endpoint
-        and one.is_of({"tcp.port_reuse"})
-    ]
     waiting = sum(use.states.get("time_wait", 0) for use in uses)
-    ports, settings = state.snapshot.ports, state.snapshot.settings
-    reuse = settings.get("net.ipv4.tcp_tw_reuse", "?")
+    reuse = state.snapshot.settings.get("net.ipv4.tcp_tw_reuse", "?")
     reserved = f", {len(ports.reserved)} ranges of it reserved" if ports.reserved else ""
     return host_finding(
         state,
         failed,
         code="tcp.ephemeral_ports_low",
         severity=state.severity(strong=True),
-        title=f"{local} has {used:,} of {size:,} ports taken to {endpoint}",
+        title=f"{local} has {used:,} of {ports.size:,} ports taken to {endpoint}",
         detail=(
             f"ip_local_port_range of {state.name} is {ports.first} to {ports.last}{reserved}; "
-            f"{used:,} of its {size:,} ports are taken to {endpoint}, {waiting:,} of them in "
+            f"{used:,} of its {ports.size:,} ports are taken to {endpoint}, {waiting:,} of them in "
             f"TIME_WAIT, with tcp_tw_reuse={reuse}"
         ),
         explanation=(
@@ -86,8 +80,8 @@ def _finding(
         addresses=[local],
         numbers={
             "ports_in_use": used,
-            "range": size,
-            "share": share(used, size),
+            "range": ports.size,
+            "share": share(used, ports.size),
             "time_wait": waiting,
         },
         fixes=[

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.findings.idle_times import Timer
-from pcapdiag.diagnose.text import RST, flags_filter
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.text import flags_filter
+from pcapdiag.diagnose.timing import how_long
+from pcapdiag.model.packet import RST
 
 _ROUND = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
 """Keep-alive times that people set, seconds."""
@@ -47,13 +48,9 @@ def commands(timer: Timer, callers: list[str]) -> list[str]:
     return found
 
 
-def _seconds(value: float) -> str:
-    return duration(round(value * SECOND))
-
-
 def _of_server(timer: Timer) -> list[str]:
     return [
-        f"let the caller's pool drop idle connections before {_seconds(timer.high)}: Envoy "
+        f"let the caller's pool drop idle connections before {how_long(timer.high)}: Envoy "
         "idle_timeout, Istio connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, "
         "HAProxy pool-purge-delay",
         "or the server keep them longer than the pool: node keepAliveTimeout, gunicorn "
@@ -71,7 +68,7 @@ def _of_device(timer: Timer) -> list[str]:
     if every < GRPC_PERMITS:
         ping += "; the server must permit it (PERMIT_KEEPALIVE_TIME, EnforcementPolicy)"
     return [
-        f"let the caller's pool drop connections idle for {_seconds(under)}: Envoy idle_timeout, "
+        f"let the caller's pool drop connections idle for {how_long(under)}: Envoy idle_timeout, "
         "Istio connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, HAProxy "
         "pool-purge-delay, the maximum idle time of a database pool",
         f"or TCP keep-alive after {every} s: Envoy tcp_keepalive keepalive_time: {every}, Istio "

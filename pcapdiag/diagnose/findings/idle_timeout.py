@@ -51,23 +51,19 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_NAMED, MAX_STREAMS
 from pcapdiag.diagnose.findings.idle_fixes import commands, fixes, keep_alive
 from pcapdiag.diagnose.findings.idle_times import Ended, Timer, timers
 from pcapdiag.diagnose.idle_defaults import Way, products
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import how_long
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Severity
-from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
-MAX_ENDPOINTS = 1_000
 MAX_TIMES = 1_024
 """Connections remembered of one endpoint and way; further ones are not counted."""
-MAX_STREAMS = 100
-MAX_NAMED = 8
-"""Addresses named in one finding."""
 MAX_ONLY_CLOSED = 5
 """Findings about servers' orderly closes alone."""
 NARROW = 1.5
@@ -102,17 +98,19 @@ class IdleTimeout:
         cut = any(one.code == CUT for one in (verdict, *connection.other_failures))
         if not verdict.failed or connection.same_as is not None or not (way or cut):
             return
-        name = join_port(connection.responder.ip, connection.responder.port)
-        known = self._endpoints.get(name)
+        called = connection.responder
+        known = entry(
+            self._endpoints,
+            called.host_port,
+            MAX_ENDPOINTS,
+            lambda: _Endpoint(called.ip, called.port),
+        )
         if known is None:
-            if len(self._endpoints) >= MAX_ENDPOINTS:
-                return
-            known = _Endpoint(connection.responder.ip, connection.responder.port)
-            self._endpoints[name] = known
+            return
         known.cut += cut
         if way is None:
             return
-        until = parse_seconds(connection.start) / NANOSECONDS + verdict.numbers["idle_until"]
+        until = parse_seconds(connection.start) / SECOND + verdict.numbers["idle_until"]
         ends = known.ends.setdefault(way, [])
         if len(ends) < MAX_TIMES:
             frame = verdict.frames[0] if verdict.frames else connection.first_frame
@@ -123,7 +121,7 @@ class IdleTimeout:
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return a finding for each timer, those by which most failed first."""
-        facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        facts = {one.host_port: one for one in fleet.endpoints}
         names = dict.fromkeys(self._endpoints)
         names |= {name: None for name, one in facts.items() if one.closed_idle}
         found: list[Timer] = []
@@ -167,7 +165,7 @@ class IdleTimeout:
             commands=commands(timer, callers) if failed else [],
         )
         if failed:
-            times = [round(one.until * NANOSECONDS) for one in timer.ended]
+            times = [round(one.until * SECOND) for one in timer.ended]
             finding.first, finding.last = format_seconds(min(times)), format_seconds(max(times))
         return finding
 
@@ -194,8 +192,8 @@ def _title(timer: Timer) -> str:
 
 def _about(timer: Timer) -> str:
     if timer.is_exact or timer.high <= 1.02 * timer.low:
-        return _words(timer.high)
-    return f"{_words(timer.low)} to {_words(timer.high)}"
+        return how_long(timer.high)
+    return f"{how_long(timer.low)} to {how_long(timer.high)}"
 
 
 def _detail(timer: Timer) -> list[str]:
@@ -207,15 +205,15 @@ def _detail(timer: Timer) -> list[str]:
         if failed:
             parts.append(f"on {counted(failed, 'connection')} the next request came too late")
     elif timer.way == "at_expiry":
-        least, most = _words(min(quiet)), _words(max(quiet))
+        least, most = how_long(min(quiet)), how_long(max(quiet))
         after = least if least == most else f"{least} to {most}"
         parts.append(f"{counted(failed, 'connection')} reset after {after}, each by itself")
     else:
-        least = _words(timer.high)
+        least = how_long(timer.high)
         how = "met RST" if timer.way == "late" else "got no answer"
         parts.append(f"{failed:,} of {failed:,} quiet for {least} or more {how} at the next packet")
     if timer.survived:
-        longest = _words(timer.longest_survived)
+        longest = how_long(timer.longest_survived)
         parts.append(f"none of {timer.survived:,} quiet for less did (up to {longest})")
     whose = _whose(timer)
     if whose:
@@ -244,7 +242,3 @@ def _numbers(timer: Timer) -> dict[str, float]:
         "longest_survived": round(timer.longest_survived, 3),
         "keep_alive": keep_alive(timer),
     }
-
-
-def _words(seconds: float) -> str:
-    return duration(round(seconds * SECOND))

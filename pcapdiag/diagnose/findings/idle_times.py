@@ -12,7 +12,7 @@ import msgspec
 
 from pcapdiag.diagnose.idle_defaults import Way
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND
 
 SEVERAL = 3
 """Connections from which on a common quiet time is no chance."""
@@ -103,7 +103,7 @@ def _expiry(name: str, ended: list[Ended], facts: EndpointFacts) -> Timer | None
     same = ended[first:last]
     if len(same) < SEVERAL or 2 * len(same) <= len(ended) or _spread(same) < APART:
         return None
-    longest = facts.longest_idle / NANOSECONDS
+    longest = facts.longest_idle / SECOND
     if longest > same[-1].quiet + SAME:
         return None
     return Timer(
@@ -115,7 +115,7 @@ def _threshold(name: str, way: Way, ended: list[Ended], facts: EndpointFacts) ->
     """Find that all quiet times from the shortest of these on were fatal, and no shorter one."""
     if len(ended) < SEVERAL or facts.idle_turns < SURVIVORS or _is_one_event(ended):
         return None
-    shortest, longest = min(one.quiet for one in ended), facts.longest_idle / NANOSECONDS
+    shortest, longest = min(one.quiet for one in ended), facts.longest_idle / SECOND
     if shortest <= longest:
         return None
     return Timer(way, longest, shortest, [name], ended, facts.idle_turns, longest)
@@ -145,7 +145,7 @@ def _is_one_close(low: float, high: float, raced: list[Ended], facts: EndpointFa
     times = [one.until for one in raced]
     for tenths, when in facts.closed_when.items():
         if low <= tenths / 10 <= high:
-            times += [time / NANOSECONDS for time in when]
+            times += [time / SECOND for time in when]
     return not times or max(times) - min(times) < APART
 
 

@@ -38,32 +38,24 @@ References
 
 from __future__ import annotations
 
-import msgspec
-
-from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, Cases
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import counted
 
 FEWEST = 2
-MAX_LISTENERS = 1_000
-MAX_STREAMS = 100
 OVERFLOW = "tcp.accept_queue_overflow"
 LIKELY = 0.1
 """Confidence from which another code's alternative counts with the others."""
 
 
-class _Listener(msgspec.Struct):
+class _Listener(Cases, kw_only=True):
     """Connections to one listener that its queue did not take."""
 
     address: str
     port: int
     certain: int = 0
-    streams: list[int] = []
-    frames: list[int] = []
-    count: int = 0
-    first: str = ""
-    last: str = ""
 
 
 class ListenBacklog:
@@ -79,21 +71,16 @@ class ListenBacklog:
         possible = any(a.code == OVERFLOW and a.confidence >= LIKELY for a in verdict.alternatives)
         if not certain and not possible:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
-        known = self._listeners.get(endpoint)
-        if known is None:
-            if len(self._listeners) >= MAX_LISTENERS:
-                return
-            known = _Listener(connection.responder.ip, connection.responder.port)
-            known.first, known.last = connection.start, connection.start
-            self._listeners[endpoint] = known
-        known.count += 1
-        known.certain += certain
-        known.first = min(known.first, connection.start, key=float)
-        known.last = max(known.last, connection.start, key=float)
-        if len(known.streams) < MAX_STREAMS:
-            known.streams.append(connection.stream)
-            known.frames += verdict.frames[:1]
+        called, start = connection.responder, connection.start
+        listener = entry(
+            self._listeners,
+            called.host_port,
+            MAX_ENDPOINTS,
+            lambda: _Listener(address=called.ip, port=called.port),
+        )
+        if listener is not None:
+            listener.certain += certain
+            listener.add(connection.stream, verdict.frames[:1], start, start)
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return a finding for each listener that several connections stalled at."""

@@ -44,12 +44,11 @@ import msgspec
 
 from pcapdiag.diagnose.points.judge import Outcome
 from pcapdiag.diagnose.points.way import Way, is_reset
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.packet import FIN, SYN
 from pcapdiag.model.points import Passage
 from pcapdiag.model.report import Finding, Severity
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND, counted
 
 LISTED = 100
 """Streams and frames that a finding names; its numbers count all."""
@@ -193,8 +192,8 @@ def _finding(near: str, far: str, stretch: _Stretch) -> Finding:
         "failed": stretch.failed,
     }
     if stretch.delays:
-        numbers["delay"] = median_low(stretch.delays) / NANOSECONDS
-        numbers["delay_bound"] = stretch.bound / NANOSECONDS
+        numbers["delay"] = median_low(stretch.delays) / SECOND
+        numbers["delay_bound"] = stretch.bound / SECOND
     return Finding(
         code="path.lost_between",
         severity="failure" if stretch.failed else severity,

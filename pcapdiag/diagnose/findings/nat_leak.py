@@ -39,11 +39,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet, LeakFact
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 MAX_NAMED = 4
 MAX_FINDINGS = 20

@@ -50,15 +50,14 @@ from collections import defaultdict
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_NAMED, MAX_STREAMS
 from pcapdiag.diagnose.findings.outages import outages
 from pcapdiag.diagnose.findings.path_loss import name_of
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.addresses import network_of
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 FEWEST = 5
 MIN_SHARE = 0.1
@@ -68,9 +67,6 @@ MIN_SEGMENTS = 50
 EPISODES = 3
 """Times that some were dropped, with others coming up between; once or twice is an outage, unless
 connections from before were served meanwhile."""
-MAX_ENDPOINTS = 1_000
-MAX_STREAMS = 100
-MAX_NAMED = 8
 MAX_FINDINGS = 20
 UNANSWERED = frozenset({"tcp.connection_timeout"})
 QUEUE = frozenset({"tcp.accept_queue_overflow", "tcp.handshake_stalled"})
@@ -98,7 +94,7 @@ class NewFlowsDropped:
     def look(self, connection: Connection) -> None:
         """Note a connection whose SYN was not answered, or that a listener's queue did not take."""
         code = connection.verdict.code
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        endpoint = connection.responder.host_port
         if code in QUEUE and len(self._queues) < MAX_ENDPOINTS:
             self._queues.add(endpoint)
         if code in UNANSWERED and len(self._unanswered) < MAX_ENDPOINTS:

@@ -9,10 +9,11 @@ import msgspec
 
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import CAME_UP, REFUSED, Served, SpanFacts
+from pcapdiag.model.units import SECOND
 
 FEWEST = 2
 """Connections in a row that the endpoint did not take."""
-SHORTEST_SILENCE = 2_000_000_000
+SHORTEST_SILENCE = 2 * SECOND
 """A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
 connections (path.new_flows_dropped)."""
 MIXED = 3
@@ -20,7 +21,7 @@ MIXED = 3
 BY_CHANCE = 0.4
 """Share of the turns that chance would make, from which on it is chance: a program that restarts
 again and again makes few."""
-MARGIN = 1_000_000_000
+MARGIN = SECOND
 """How long (ns) after an outage's beginning, and before its end, something is still within it."""
 SERVED = 5
 """Requests that were answered on older connections, from which on the endpoint was not down."""

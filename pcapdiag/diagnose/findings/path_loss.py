@@ -49,12 +49,12 @@ from math import sqrt
 
 import msgspec
 
-from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.findings.cases import MAX_NAMED, MAX_STREAMS
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.addresses import network_of
 from pcapdiag.model.fleet import Fleet, LossFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
 MIN_LOST = 8
 MIN_SHARE = 0.01
@@ -70,8 +70,6 @@ MOST = 0.8
 SIGMAS = 3
 BURST = 10
 """Seconds in which most of the losses make a burst."""
-MAX_STREAMS = 100
-MAX_NAMED = 8
 MAX_FINDINGS = 20
 EXPLAINED = frozenset(
     {
@@ -252,7 +250,7 @@ def name_of(addresses: list[str]) -> str:
 
 def _moment(second: int, fleet: Fleet) -> str:
     last = max(fleet.first_time, fleet.last_time)
-    return format_seconds(min(max(second * NANOSECONDS, fleet.first_time), last))
+    return format_seconds(min(max(second * SECOND, fleet.first_time), last))
 
 
 def _port(address: str, fleet: Fleet) -> str:
@@ -306,7 +304,7 @@ def _burst(seconds: Counter[int], first_time: int) -> str:
     )
     if best * 2 < total:
         return ""
-    into = max(0, -start * NANOSECONDS - first_time)
+    into = max(0, -start * SECOND - first_time)
     return f"; most of it ({best / total:.0%}) within {BURST} s, {duration(into)} into the capture"
 
 

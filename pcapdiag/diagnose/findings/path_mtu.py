@@ -39,36 +39,25 @@ References
 
 from __future__ import annotations
 
-import msgspec
-
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_NAMED, MAX_STREAMS, Cases
 from pcapdiag.diagnose.mtu import tunnels
-from pcapdiag.diagnose.text import counted
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import Fleet, TooBigFact
 from pcapdiag.model.report import Connection, Finding, Severity
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
-MAX_WAYS = 1_000
-"""Pairs of hosts that are told apart."""
-MAX_STREAMS = 100
-MAX_NAMED = 8
-"""Addresses named in one finding."""
 CODES = ("mtu.black_hole", "mtu.fragmentation_needed")
 
 
-class _Way(msgspec.Struct):
-    """What is known of the sizes from one host to another, IP bytes."""
+class _Way(Cases, kw_only=True):
+    """Sizes from one host to another, IP bytes, and the connections that failed by them."""
 
     sender: str
     receiver: str
     passes: int
     vanishes: int
-    failed: int = 0
     told_by: str = ""
     """The router that named the MTU."""
-    streams: list[int] = []
-    frames: list[int] = []
-    first: str = ""
-    last: str = ""
 
 
 class PathMtu:
@@ -87,21 +76,17 @@ class PathMtu:
         mtu = int(numbers.get("mtu", 0))
         passes = mtu or int(numbers.get("passed_size", 0))
         vanishes = mtu + 1 if mtu else int(numbers.get("vanished_size", 0))
-        way = self._ways.get((sender, receiver))
+        way = entry(
+            self._ways,
+            (sender, receiver),
+            MAX_ENDPOINTS,
+            lambda: _Way(sender=sender, receiver=receiver, passes=passes, vanishes=vanishes),
+        )
         if way is None:
-            if len(self._ways) >= MAX_WAYS:
-                return
-            way = self._ways[sender, receiver] = _Way(
-                sender, receiver, passes, vanishes, first=connection.start, last=connection.end
-            )
-        way.failed += 1
+            return
         if max(way.passes, passes) < min(way.vanishes, vanishes):
             way.passes, way.vanishes = max(way.passes, passes), min(way.vanishes, vanishes)
-        way.first = min(way.first, connection.start, key=float)
-        way.last = max(way.last, connection.end, key=float)
-        if len(way.streams) < MAX_STREAMS:
-            way.streams.append(connection.stream)
-            way.frames += verdict.frames[:1]
+        way.add(connection.stream, verdict.frames[:1], connection.start, connection.end)
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return one finding for each size, those that made connections fail first."""
@@ -115,17 +100,17 @@ class PathMtu:
                     break
             else:
                 bundles.append([way])
-        bundles.sort(key=lambda ways: -sum(way.failed for way in ways))
+        bundles.sort(key=lambda ways: -sum(way.count for way in ways))
         return [_finding(ways) for ways in bundles]
 
     def _add_told(self, fact: TooBigFact) -> None:
         way = self._ways.get((fact.sender, fact.receiver))
         if way is None:
             way = _Way(
-                fact.sender,
-                fact.receiver,
-                fact.mtu,
-                fact.mtu + 1,
+                sender=fact.sender,
+                receiver=fact.receiver,
+                passes=fact.mtu,
+                vanishes=fact.mtu + 1,
                 streams=fact.streams,
                 frames=fact.frames,
                 first=format_seconds(fact.first),
@@ -149,7 +134,7 @@ def _agree(ways: list[_Way]) -> bool:
 def _finding(ways: list[_Way]) -> Finding:
     passes = max(way.passes for way in ways)
     vanishes = min(way.vanishes for way in ways)
-    failed = sum(way.failed for way in ways)
+    failed = sum(way.count for way in ways)
     severity: Severity = "failure" if failed else "info"
     exact = vanishes == passes + 1
     lower = f"{passes} or less" if exact else f"less than {vanishes}, by ping -M do -s SIZE"

@@ -43,20 +43,18 @@ from typing import TypeVar
 import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import hops
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.findings.cases import MAX_NAMED, MAX_STREAMS
+from pcapdiag.diagnose.timing import duration, how_long
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
-from pcapdiag.model.report import Connection, Finding, Reset
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import counted, parse_seconds
 
 FEWEST = 3
 SURE = 0.5
 """Confidence from which a connection's reset counts as the path's."""
 NEARLY_ALL = 0.9
 MAX_RESETS = 10_000
-MAX_STREAMS = 100
-MAX_NAMED = 8
 MAX_FINDINGS = 20
 
 _T = TypeVar("_T", int, str)
@@ -94,7 +92,7 @@ class ResetDevice:
     def look(self, connection: Connection) -> None:
         """Note a failed connection whose decisive reset a device between made."""
         attribution = connection.verdict.attribution
-        reset = _decisive(connection)
+        reset = connection.decisive_reset
         if attribution.side != "path" or reset is None or reset.attribution.side != "path":
             return
         if reset.attribution.confidence < SURE or not connection.verdict.failed:
@@ -125,11 +123,6 @@ class ResetDevice:
         devices = _devices(self._cuts)
         devices.sort(key=lambda cuts: -len(cuts))
         return [_finding(cuts, fleet) for cuts in devices[:MAX_FINDINGS]]
-
-
-def _decisive(connection: Connection) -> Reset | None:
-    frames = connection.verdict.frames
-    return next((reset for reset in connection.resets if reset.frame in frames), None)
 
 
 def _devices(cuts: list[Cut]) -> list[list[Cut]]:
@@ -199,7 +192,7 @@ def _detail(
     text += f" within {duration(span)}" if span else " at once"
     text += f"; {_signature(cuts, fleet, ttl, window)}"
     if quiet:
-        shortest, longest = (duration(round(q * NANOSECONDS)) for q in (quiet[0], quiet[-1]))
+        shortest, longest = (how_long(q) for q in (quiet[0], quiet[-1]))
         how = shortest if shortest == longest else f"{shortest} to {longest}"
         text += f"; {len(quiet):,} of them after {how} of quiet"
     known = {(one.address, one.port): one.connections for one in fleet.endpoints}

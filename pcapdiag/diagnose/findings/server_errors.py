@@ -41,10 +41,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from pcapdiag.diagnose.findings.checks import checks, outcome_words
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import AskFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 FEWEST, FEWEST_ALONE = 5, 10
 SHARE, SHARE_ALONE = 0.2, 0.5

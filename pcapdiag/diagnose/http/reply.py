@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import quoted
 from pcapdiag.diagnose.judgement import Judgement, Observed, OtherCode, SideHint
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.http.local_reply import ENVOY_NO_CALL, NO_ROUTE
 
 IN_PLACE = (502, 503, 504)

@@ -47,11 +47,12 @@ from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.timing import MS, duration, round_trip
+from pcapdiag.diagnose.timing import duration, round_trip
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 KIND = Kind(
     code="http.response_rejected",

@@ -50,17 +50,21 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.cancel import DEADLINE_SLACK
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http.failure import request_failed
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.http2.errors import CANCEL
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import KEEP_ALIVE
 from pcapdiag.model.story import LegMoment, Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="http.stream_idle_timeout",
@@ -101,9 +105,6 @@ ENVOY_CLOSES_LATE_FROM = 10 * SECOND
 """Envoy closes an HTTP/1 client's side its delayed close after the timer; told only of long ones,
 for of short times every second one is some timer's value."""
 NOTED = 5 * SECOND
-DEADLINE_SLACK = 60 * MS
-CANCEL = 8
-"""RST_STREAM code of whoever does not want the stream any more (RFC 9113 section 7)."""
 BY_TIMER, BY_BOTH_LEGS = 0.75, 0.9
 
 
@@ -117,10 +118,6 @@ class _Cut(msgspec.Struct, frozen=True):
     """Its opener may just have had enough of it."""
     other_leg: int | None
     """Stream of the proxy's other leg that was cut then, too."""
-
-    @property
-    def actor(self) -> Actor:
-        return "initiator" if self.by_initiator else "responder"
 
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
@@ -140,14 +137,14 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if cut.other_leg is not None:
         shown = f"{shown} The proxy cut its other leg then, too (stream {cut.other_leg}).".strip()
     both = cut.other_leg is not None
-    frames = (cut.frame,)
+    why, frames = "it ended the stream after the quiet time", (cut.frame,)
     return request_failed(
         story,
         exchange,
         KIND.code,
         "in_response",
         BY_BOTH_LEGS if both else BY_TIMER,
-        (SideHint(cut.actor, 0.93, "it ended the stream after the quiet time", frames),),
+        (SideHint(side_of(cut.by_initiator), 0.93, why, frames),),
         frames=frames,
         alternatives=() if both else (OtherCode("http.truncated_response", 0.2),),
         facts={

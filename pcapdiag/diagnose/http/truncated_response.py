@@ -48,13 +48,13 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http2.known import drained, has_begun, is_unfinished, tells_all
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration, quiet_before
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="http.truncated_response",

@@ -6,11 +6,11 @@ before it goes into a text. None goes into a command.
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 MAX_TARGET = 80
 """Characters of a request's target in a text; the report's ``http`` member has more."""

@@ -7,11 +7,11 @@ and inside TLS a goodbye.
 from __future__ import annotations
 
 from pcapdiag.diagnose.http2.known import first_open, tells_all
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 
 def asked_at(story: Story) -> int | None:

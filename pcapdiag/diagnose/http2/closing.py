@@ -12,14 +12,14 @@ from pcapdiag.diagnose.http2.streams import (
     is_effect,
     phase_of,
     refused_by,
-    side_of,
     unfinished_at,
 )
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.text import counted, host_in_url
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Exchange, GoAway
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 SURE, SURE_NOTHING_LOST = 0.97, 0.8
 

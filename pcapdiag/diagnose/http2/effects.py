@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.http2.known import http2_facts, streams
 from pcapdiag.model.http import Exchange
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Half, Story
 
@@ -30,7 +31,7 @@ def _is_late(story: Story, exchange: Exchange) -> bool:
     by_initiator = exchange.ended_by == "initiator"
     said = (exchange.reset_time, exchange.reset_frame or 0)
     cut = (p for p in story.resets if p.from_initiator != by_initiator)
-    if any((packet.time, packet.frame) < said for packet in cut):
+    if any(moment(packet) < said for packet in cut):
         return True
     closer = story.half(not by_initiator)
     if not closer.fin_frame or (closer.fin_time, closer.fin_frame) > said:

@@ -52,11 +52,11 @@ from pcapdiag.diagnose.http2.known import http2_facts, tells_all, with_late_rese
 from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange, GoAway
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="http2.enhance_your_calm",

@@ -44,14 +44,15 @@ from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.http.words import request_words
 from pcapdiag.diagnose.http2.errors import CANCEL, NO_ERROR
 from pcapdiag.diagnose.http2.known import http2_facts, is_incomplete, streams
-from pcapdiag.diagnose.http2.streams import last_word, side_of
+from pcapdiag.diagnose.http2.streams import last_word
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import host_in_url
-from pcapdiag.diagnose.timing import MS, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Exchange, Stall
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 KIND = Kind(
     code="http2.flow_control_stall",

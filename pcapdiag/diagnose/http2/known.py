@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.http2.errors import NO_ERROR
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import Exchange, GoAway, Http2Facts
 from pcapdiag.model.story import Story
 
@@ -42,17 +41,14 @@ def is_short(exchange: Exchange) -> bool:
     return noted and announced is not None and got < announced
 
 
-def last_goaway(goaways: Iterable[GoAway], from_initiator: bool) -> GoAway | None:
-    """Return an end's last GOAWAY: in a two-step shutdown only that has the real last stream."""
-    own = [one for one in goaways if one.from_initiator == from_initiator]
-    return own[-1] if own else None
-
-
 def drained(story: Story) -> GoAway | None:
-    """Return the responder's last GOAWAY where it was a graceful one (NO_ERROR)."""
+    """Return the responder's last GOAWAY where it was a graceful one (NO_ERROR).
+
+    In a two-step shutdown only the last one has the real last stream.
+    """
     facts = http2_facts(story)
-    found = last_goaway(facts.goaways, False) if facts else None
-    return found if found is not None and found.code == NO_ERROR else None
+    own = [one for one in facts.goaways if not one.from_initiator] if facts else []
+    return own[-1] if own and own[-1].code == NO_ERROR else None
 
 
 def first_open(story: Story) -> Exchange | None:
@@ -80,7 +76,7 @@ def with_late_reset(story: Story, exchange: Exchange) -> Exchange:
         return exchange
     return replace(
         exchange,
-        ended_by="initiator" if late.from_initiator else "responder",
+        ended_by=side_of(late.from_initiator),
         reset_code=late.code,
         reset_frame=late.frame,
         reset_time=late.time,

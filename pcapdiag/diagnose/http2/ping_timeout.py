@@ -45,15 +45,16 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.http2.pings import unanswered_ping, was_acknowledged
-from pcapdiag.diagnose.http2.streams import phase_of, side_of, unfinished_at
+from pcapdiag.diagnose.http2.streams import phase_of, unfinished_at
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import counted, host_in_url
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.diagnose.work import one_direction
+from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Ping
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, counted
 
 KIND = Kind(
     code="http2.ping_timeout",
@@ -85,14 +86,14 @@ KIND = Kind(
     ),
 )
 
-SURE_FROM = 900_000_000
+SURE_FROM = 900 * MS
 """Waits from here on (ns) are keep-alive timeouts; shorter ones may be chance."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for an end that left because its PING was not answered."""
     end = ending(story)
-    if end is None or one_direction(story):
+    if end is None or answer_may_be_missing(story):
         return None
     ping = unanswered_ping(story, end.by_initiator, end.time)
     return _judgement(story, ping, end) if ping is not None else None

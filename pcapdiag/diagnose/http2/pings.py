@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.http2.known import http2_facts
-from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.model.http import Ping
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 LEAST_PATIENCE = 300 * MS
 """Nobody gives a connection up for a PING sooner; one that was sent just before a close is none."""
@@ -15,11 +16,13 @@ LEAST_PATIENCE = 300 * MS
 def unanswered_ping(story: Story, from_initiator: bool, until: int) -> Ping | None:
     """Return an end's first PING that was still unanswered at ``until`` (ns), after some patience.
 
-    None where the other end said anything in that time: its program lives.
+    None where the other end said anything in that time: its program lives. An answer that came
+    later than a round trip after ``until`` was not on its way by then.
     """
     facts = http2_facts(story)
     for ping in facts.pings if facts else ():
-        if ping.from_initiator != from_initiator or ping.ack_frame:
+        answered = ping.ack_frame and ping.ack_time <= until + round_trip(story)
+        if ping.from_initiator != from_initiator or answered:
             continue
         waited = until - ping.time
         if waited >= LEAST_PATIENCE and not _spoke(story, not from_initiator, ping.time, until):

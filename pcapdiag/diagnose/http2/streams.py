@@ -6,9 +6,9 @@ from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http.words import exchange_facts
 from pcapdiag.diagnose.http2.errors import error_advice, error_meaning, error_name
 from pcapdiag.diagnose.http2.known import http2_facts, streams
-from pcapdiag.diagnose.judgement import Actor, Phase, SideHint
-from pcapdiag.diagnose.text import host_in_url
+from pcapdiag.diagnose.judgement import Phase, SideHint
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.ends import Actor, host_in_url, side_of
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
@@ -49,11 +49,6 @@ def stream_limit(story: Story) -> int | None:
     """Return how many streams the responder allows at once; None where it set no limit."""
     facts = http2_facts(story)
     return facts.settings_responder.get(MAX_CONCURRENT_STREAMS) if facts else None
-
-
-def side_of(from_initiator: bool) -> Actor:
-    """Return whose frame it was."""
-    return "initiator" if from_initiator else "responder"
 
 
 def refused_by(from_initiator: bool, why: str, frames: tuple[int, ...]) -> tuple[SideHint, ...]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pcapdiag.diagnose.ending import ending
-from pcapdiag.diagnose.judgement import Actor, SideHint
+from pcapdiag.diagnose.judgement import SideHint
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
-from pcapdiag.diagnose.timing import SECOND, capture_left
+from pcapdiag.diagnose.timing import capture_left
 from pcapdiag.diagnose.work import answer_may_be_missing, connected
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import IcmpFact, Story
+from pcapdiag.model.units import SECOND
 
 DESTINATION_UNREACHABLE, TIME_EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
 PROHIBITED = {4: (9, 10, 13), 6: (1, 5, 6)}
@@ -167,11 +169,11 @@ def sender_hints(story: Story, error: IcmpFact) -> tuple[SideHint, ...]:
         )
         return (SideHint("path", 0.9, why, frames), SideHint("responder", 0.08, why, frames))
     if error.source == story.half(not error.from_initiator).address:
-        side: Actor = "responder" if error.from_initiator else "initiator"
+        side = side_of(not error.from_initiator)
         why = f"the ICMP error came from {error.source} itself: its own firewall, or no listener"
         return (SideHint(side, 0.93, why, frames), SideHint("path", 0.06, why, frames))
     if error.source == story.half(error.from_initiator).address:
-        side = "initiator" if error.from_initiator else "responder"
+        side = side_of(error.from_initiator)
         why = f"the ICMP error came from {error.source}, the sender's own host or its firewall"
         return (SideHint(side, 0.9, why, frames), SideHint("path", 0.09, why, frames))
     why = f"the ICMP error came from {error.source}, which is neither end"

@@ -60,10 +60,11 @@ from pcapdiag.diagnose.mtu.sizes import Sizes, sizes
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck, stuck_data
-from pcapdiag.diagnose.text import PING_HEADERS, counted
+from pcapdiag.diagnose.text import PING_HEADERS
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import BigLost, Context
 from pcapdiag.model.story import Half, Story
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="mtu.black_hole",

@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.icmp.quoted import is_too_big
-from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.mtu import tunnels
 from pcapdiag.diagnose.mtu.sizes import HEADERS
@@ -50,6 +50,7 @@ from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck, stuck_data
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import IcmpFact, Story
 
@@ -133,7 +134,7 @@ def _obeyed(story: Story, error: IcmpFact, after: list[PacketFact]) -> bool:
 def _who(
     story: Story, context: Context, stuck: Stuck, error: IcmpFact, after: list[PacketFact]
 ) -> tuple[SideHint, ...]:
-    sender: Actor = "initiator" if stuck.by_initiator else "responder"
+    sender = side_of(stuck.by_initiator)
     address = story.half(stuck.by_initiator).address
     frames = (error.frame,)
     if _obeyed(story, error, after):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.packet import PacketFact, seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND, counted
 
 STALLED = SECOND
 """Probing begins after several timeouts (measured): a smaller repeat after less is no probe."""

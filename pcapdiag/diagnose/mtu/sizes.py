@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.packet import (
     FIN,
     KEEP_ALIVE,
@@ -21,6 +20,7 @@ from pcapdiag.model.packet import (
     seq_distance,
 )
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 TIMESTAMPS = 12
 """Bytes that the timestamps option takes of each segment (RFC 7323 section 3)."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
 from pcapdiag.diagnose.attribution.signal import signal
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, end, lost_between
+from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, lost_between
 from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets
-from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters
+from pcapdiag.model.ends import side_of
+from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters, seq_add
 from pcapdiag.model.points import Passage
+from pcapdiag.model.units import SECOND
 
-RENUMBERED_WITHIN = 1_000_000_000
+RENUMBERED_WITHIN = SECOND
 """Another RST of that end this near (ns), at the point that lacks this one, may be the same one
 with other numbers."""
 
 
-AT_ONCE = 1_000_000_000
+AT_ONCE = SECOND
 """A RST this long (ns) after the decisive one may be an effect of it."""
 UNHEARD = 2
 """Resets of one end that got lost, and not by chance."""
@@ -53,7 +55,7 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     unheard = unheard_close(way, closing)
     if unheard is not None:
         return [unheard]
-    near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
+    near = [p for p in way.journey.passages if p.first_seen - closing.first_seen <= AT_ONCE]
     # Handed on with other numbers it is still the same one, and was born where that was.
     apart = [
         p for p in near if is_reset(p) and p is not closing and not _is_renumbered(way, p, closing)
@@ -133,7 +135,7 @@ def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
     earlier = [
         p
         for p in way.passages(closing.from_initiator, lambda p: bool(p.flags & (FIN | RST)))
-        if _when(p) < _when(closing) - (RENUMBERED_WITHIN if is_reset(p) else 0)
+        if p.first_seen < closing.first_seen - (RENUMBERED_WITHIN if is_reset(p) else 0)
         if is_reset(p) or is_reset(closing) or _end(p) != _end(closing)
     ]
     other = way.nearest(not closing.from_initiator)
@@ -161,7 +163,7 @@ def born_between(way: Way, passage: Passage) -> PointSignal | None:
         f"(frame {frame}), never left {absent}"
     )
     frames = (frame,) if frame is not None else ()
-    found = by_crossing("born_between", crossing, "path", detail, frames, way)
+    found = by_crossing("born_between", crossing, detail, frames, way)
     other = _renumbered(way, passage, crossing.absent)
     if other is None:
         return found
@@ -187,7 +189,7 @@ def left_end(way: Way, passage: Passage) -> PointSignal | None:
     if gone is not None and not gone.supposed:
         detail += f"; it never reached {way.labels[gone.absent]}"
     name = "left_end" if beside else "left_side"
-    return PointSignal(signal(name, end(passage.from_initiator), detail, (frame,)), point)
+    return PointSignal(signal(name, side_of(passage.from_initiator), detail, (frame,)), point)
 
 
 def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
@@ -195,7 +197,7 @@ def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
     for other in way.passages(passage.from_initiator):
         if other is passage or (other.flags ^ passage.flags) & ~PSH:
             continue
-        apart = abs(_when(other) - _when(passage))
+        apart = abs(other.first_seen - passage.first_seen)
         alone = sum(frame is not None for frame in other.frames) == 1
         if alone and other.frames[absent] is not None and apart <= RENUMBERED_WITHIN:
             return other
@@ -212,8 +214,4 @@ def _are_alike(one: Passage, other: Passage) -> bool:
 
 
 def _end(passage: Passage) -> int:
-    return (passage.seq + passage.length) & 0xFFFFFFFF
-
-
-def _when(passage: Passage) -> int:
-    return min(time for time in passage.times if time is not None)
+    return seq_add(passage.seq, passage.length)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pcapdiag.diagnose.attribution.combine import NAMED_FROM, WORTH_NAMING, likelihoods, posterior
 from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.way import Way
-from pcapdiag.model.report import Actor, Attribution, Candidate
+from pcapdiag.model.ends import Actor
+from pcapdiag.model.report import Attribution, Candidate
 
 CEILING = 0.995
 """Two captures may be wrong too: a firewall or card on the end's host, behind its capture."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import signal
-from pcapdiag.diagnose.points.signals import PointSignal, end, lost_between
+from pcapdiag.diagnose.points.signals import PointSignal, lost_between
 from pcapdiag.diagnose.points.way import Way, packets
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.points import Passage
 from pcapdiag.model.story import IcmpFact
 
@@ -25,7 +26,7 @@ def _weigh(way: Way, point: int, error: IcmpFact) -> PointSignal | None:
     quoted = [p for p in way.passages(error.from_initiator) if _is_quoted(p, error, way)]
     if far is None or not quoted:
         return None
-    side = end(not error.from_initiator)
+    side = side_of(not error.from_initiator)
     own = next((e for e in way.journey.icmp[far] if _same(e, error)), None)
     if own is not None and own.source != way.address(not error.from_initiator, far):
         detail = (

@@ -31,7 +31,6 @@ from pcapdiag.diagnose.points.view import (
 )
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import data_timeout
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.packet import ACKED_UNSEEN
@@ -201,7 +200,7 @@ def past_a_nat(way: Way, opinions: Sequence[Opinion | None]) -> list[PointSignal
             detail = f"packets of {sender.address} arrived untranslated at {label}"
         elif rest and story.stream in rest[point] and ends is not None:
             known = join_port(*ends[0])
-            detail = f"it went on from {end_name(story.initiator)} at {label}"
+            detail = f"it went on from {story.initiator.host_port} at {label}"
         else:
             continue
         detail += (

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.points.way import Crossing, Way
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.points import Passage
-from pcapdiag.model.report import Actor, Evidence
+from pcapdiag.model.report import Evidence
 
 
 class PointSignal(NamedTuple):
@@ -25,15 +26,10 @@ class PointSignal(NamedTuple):
         return evidence
 
 
-def end(initiator: bool) -> Actor:
-    """Return the side of an end."""
-    return "initiator" if initiator else "responder"
-
-
 def by_crossing(
-    name: str, crossing: Crossing, says: Actor, detail: str, frames: tuple[int, ...], way: Way
+    name: str, crossing: Crossing, detail: str, frames: tuple[int, ...], way: Way
 ) -> PointSignal:
-    """Return a signal that rests on a packet's absence at a point.
+    """Return a signal for the path that rests on a packet's absence at a point.
 
     It is weaker where the capture there has nothing later, so that it may have been stopped, and
     where it shows nothing to that port, so that a capture filter may have left it out.
@@ -47,7 +43,7 @@ def by_crossing(
             if compared
             else f" (if {label}'s clock is about right: no packet at both compares it)"
         )
-    found = signal(name, says, detail, frames, confounded=crossing.by_host)
+    found = signal(name, "path", detail, frames, confounded=crossing.by_host)
     return PointSignal(found, crossing.shown, crossing.supposed)
 
 
@@ -62,7 +58,7 @@ def lost_between(
     detail = f"{what} passed {shown} ({way.where(passages, crossing.shown)})"
     detail += f" and never reached {absent}"
     frames = way.frames(passages, crossing.shown)
-    return by_crossing("lost_between", crossing, "path", detail, frames, way)
+    return by_crossing("lost_between", crossing, detail, frames, way)
 
 
 def arrived_unanswered(
@@ -77,4 +73,4 @@ def arrived_unanswered(
     if not way.is_beside(point, initiator):
         name += "_near" if way.is_labelled(point, initiator) else "_far"
     frames = way.frames(passages, point)
-    return PointSignal(signal(name, end(initiator), detail, frames), point)
+    return PointSignal(signal(name, side_of(initiator), detail, frames), point)

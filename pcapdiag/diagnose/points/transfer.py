@@ -154,7 +154,7 @@ def size_hole(way: Way, stuck: Stuck) -> PointSignal | None:
     sizes = sorted(p.sizes[c.shown] for p, c in gone)
     sent = way.passages(stuck.from_initiator, is_payload)
     since = min((p.times[c.shown] or 0 for p, c in gone), default=0)
-    later = [p for p in sent if min(t for t in p.times if t is not None) > since]
+    later = [p for p in sent if p.first_seen > since]
     arrived = [p for p in later if p.frames[stuck.far] is not None]
     largest = max((p.sizes[stuck.far] for p in arrived), default=0)
     if len(gone) < TRIES or not largest or sizes[-1] > LARGEST or sizes[0] <= largest:
@@ -228,7 +228,7 @@ def _answer_lost(way: Way, answers: Sequence[Passage]) -> PointSignal | None:
     detail = f"{packets(answers, 'segment')} of {address}'s answer passed {shown} "
     detail += f"({way.where(answers, crossing.shown)}) and never reached {absent}"
     frames = way.frames(answers, crossing.shown)
-    return by_crossing("lost_between", crossing, "path", detail, frames, way)
+    return by_crossing("lost_between", crossing, detail, frames, way)
 
 
 def _never_arrived(way: Way, waiting: list[Passage], far: int) -> list[tuple[Passage, Crossing]]:

@@ -11,7 +11,7 @@ from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import data_timeout, handshake_stalled, injected_reset
 from pcapdiag.model.context import Context
-from pcapdiag.model.points import Passage
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
@@ -77,17 +77,13 @@ def behind_a_syn_proxy(way: Way, judgements: Mapping[int, Judgement]) -> int | N
 def _struck_first(way: Way, judgements: Mapping[int, Judgement], failed: list[int]) -> int | None:
     """Return the point whose reset came first and was born on the way; others may be effects."""
     resets = [p for p in way.journey.passages if is_reset(p)]
-    resets.sort(key=_when)
+    resets.sort(key=lambda passage: passage.first_seen)
     for passage in resets[:1]:
         for point in failed:
             reset = judgements[point].reset
             if reset is not None and passage.frames[point] == reset.frame and way.born(passage):
                 return point
     return None
-
-
-def _when(passage: Passage) -> int:
-    return min(time for time in passage.times if time is not None)
 
 
 def with_code(
@@ -118,6 +114,6 @@ def _sent_by_its_end(judgement: Judgement, code: str) -> Judgement:
     return replace(
         judgement,
         code=code,
-        ended_by="initiator" if by_initiator else "responder",
+        ended_by=side_of(by_initiator),
         alternatives=(was, *others),
     )

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pcapdiag.correlate.labels import role_of_label
-from pcapdiag.diagnose.text import counted
-from pcapdiag.model.packet import ACK, FIN, RST, SYN, seq_distance
+from pcapdiag.model.packet import ACK, FIN, RST, SYN, seq_add, seq_distance
 from pcapdiag.model.points import End, Journey, Passage
+from pcapdiag.model.units import counted
 
-MASK32 = 0xFFFFFFFF
 LISTED = 5
 """Frames that one sentence names."""
 
@@ -157,7 +156,7 @@ def is_answer(passage: Passage) -> bool:
 def end_of(passage: Passage) -> int:
     """Return the sequence number after the bytes (SYN and FIN take one each)."""
     extra = 0 if passage.length else bool(passage.flags & SYN) + bool(passage.flags & FIN)
-    return (passage.seq + passage.length + extra) & MASK32
+    return seq_add(passage.seq, passage.length + extra)
 
 
 def acks(passage: Passage, number: int) -> bool:

@@ -24,12 +24,12 @@ from pcapdiag.diagnose.speech import (
     spoken_before,
     status_of,
 )
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND, counted
 
 PLAIN_CODES = frozenset(
     {

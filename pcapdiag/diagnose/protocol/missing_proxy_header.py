@@ -7,8 +7,9 @@ What happened
 How pcapdiag can tell
     A FIN (NGINX) or RST (HAProxy, Envoy) within moments of the first bytes, not a byte of an
     answer, and other connections to that port that begin with a PROXY header and get answers, while
-    none without it does. Without those the close alone says nothing, and this is not even an
-    alternative.
+    none without it does. Where the server would speak first, the initiator may have said nothing
+    when the server closed (Postfix: 421, after its time was up). Without those others the close
+    alone says nothing, and this is not even an alternative.
 
 Usual causes
     - A client or health check that goes straight to a backend behind a load balancer.
@@ -29,8 +30,8 @@ Fixes
       too.
 
 Can be confused with
-    - tcp.closed_before_response, tcp.reset_before_response: the same, without other connections
-      that carry the header and work.
+    - tcp.closed_before_response, tcp.reset_before_response, tcp.closed_before_request: the same,
+      without other connections that carry the header and work.
     - protocol.unexpected_proxy_header: the opposite.
     - protocol.plaintext_to_tls: others begin with TLS.
 
@@ -40,12 +41,15 @@ What would settle it
 
 References
     - HAProxy's proxy-protocol.txt, section 2.
-    - Measured in the lab (docs/lab.md): NGINX closes by FIN, HAProxy and Envoy by RST.
+    - Measured in the lab (docs/lab.md): NGINX closes by FIN, HAProxy and Envoy by RST;
+      Postfix (smtpd_upstream_proxy_protocol) says 421 after smtpd_upstream_proxy_timeout, and FIN.
 """
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.judgement import Judgement
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.protocol.mismatch import (
     endpoint_of,
@@ -54,10 +58,11 @@ from pcapdiag.diagnose.protocol.mismatch import (
     shown_by_others,
     unanswered_close,
 )
-from pcapdiag.diagnose.speech import PROXIED, opening
-from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.speech import PROXIED, accepted_at, opening
+from pcapdiag.diagnose.tcp import closed_before_request
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="protocol.missing_proxy_header",
@@ -88,6 +93,7 @@ KIND = Kind(
 )
 
 SURE = 0.93
+SURE_IN_SILENCE = 0.85
 
 
 def match_close(story: Story, context: Context) -> Judgement | None:
@@ -99,8 +105,41 @@ def match_close(story: Story, context: Context) -> Judgement | None:
     number = others_work(endpoint_of(story, context), mine, frozenset({PROXIED}))
     if not number:
         return None
-    why = (
-        f"{counted(number, 'other connection')} to that port began with a PROXY header and got "
-        "answers, none without it did"
+    return shown_by_others(story, KIND.code, close, SURE, by_header(number))
+
+
+def match_unasked(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a server that greets only behind a header, and closed without one.
+
+    In protocols in which the server speaks first, an initiator without the header has nothing to
+    say: both wait until the server's time is up.
+    """
+    accepted = accepted_at(endpoint_of(story, context))
+    if set(accepted) != {PROXIED}:
+        return None
+    found = closed_before_request.match(story, context)
+    if found is None:
+        return None
+    plain = OtherCode("tcp.closed_before_request", round(0.97 - SURE_IN_SILENCE, 2))
+    return replace(
+        found,
+        code=KIND.code,
+        phase="before_response",
+        confidence=SURE_IN_SILENCE,
+        alternatives=(plain,),
+        facts=found.facts
+        | {
+            "asked": "silence",
+            "asked_frame": str(story.first_frame),
+            "answer": f"with FIN {found.facts['since_start']} later (frame "
+            f"{found.facts['fin_frame']}) {found.facts['said']}",
+            "answer_short": "with a close",
+            "because": by_header(accepted[PROXIED]),
+        },
     )
-    return shown_by_others(story, KIND.code, close, SURE, why)
+
+
+def by_header(number: int) -> str:
+    """Return the reason that other connections give, which carry the header."""
+    others = counted(number, "other connection")
+    return f"{others} to that port began with a PROXY header and got answers, none without it did"

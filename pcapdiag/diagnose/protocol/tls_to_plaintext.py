@@ -6,11 +6,11 @@ What happened
 How pcapdiag can tell
     The initiator's first bytes are a ClientHello, and the responder's first bytes are no TLS
     record: an HTTP/1 status line (mostly 400), HTTP/2 frames in the clear, a mail or SSH greeting,
-    other text. Or it closes without a byte where other connections to that port speak plaintext and
-    get answers. Behind a proxy's yes to CONNECT or SOCKS, and behind STARTTLS, what follows the
-    ClientHello counts. A close alone is not enough. A greeting in the clear that TLS follows (NATS)
-    is no failure. PostgreSQL is asked first (SSLRequest): where it says N, and the initiator
-    leaves, too.
+    other text. Or it closes without a byte, or takes the ClientHello and stays silent until the
+    initiator leaves, where other connections to that port speak plaintext and get answers. Behind a
+    proxy's yes to CONNECT or SOCKS, and behind STARTTLS, what follows the ClientHello counts. A
+    close or silence alone is not enough. A greeting in the clear that TLS follows (NATS) is no
+    failure. PostgreSQL is asked first (SSLRequest): where it says N, and the initiator leaves, too.
 
 Usual causes
     - `https://`, or a TLS context, for a port that serves plain HTTP.
@@ -30,8 +30,8 @@ Fixes
     - Cloud: protocol of the target group: HTTP, not HTTPS; TCP, not TLS.
 
 Can be confused with
-    - tls.handshake_closed, tls.handshake_reset: the same close, where nothing says that the port
-      speaks plaintext.
+    - tls.handshake_closed, tls.handshake_reset, tls.handshake_timeout: the same close or silence,
+      where nothing says that the port speaks plaintext.
     - protocol.unexpected_proxy_header: a PROXY header stood before the ClientHello.
     - tls.version_mismatch: BoringSSL says alert 70 to bytes that are no TLS.
 
@@ -43,7 +43,8 @@ References
     - RFC 8446 section 5.1: what a TLS record looks like.
     - PostgreSQL documentation, "Message Flow": SSL Session Encryption.
     - Measured in the lab (docs/lab.md): NGINX answers a ClientHello on a plain port by 400; Envoy
-      logs UF with WRONG_VERSION_NUMBER, HAProxy SC.
+      logs UF with WRONG_VERSION_NUMBER, HAProxy SC. Redis takes it for the beginning of a command,
+      and waits for the end.
 """
 
 from __future__ import annotations
@@ -51,11 +52,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.ending import ending
-from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.protocol.mismatch import (
     PLAIN_PORTS,
     SURE_BY_OTHERS,
+    Close,
     by_others,
     by_port,
     endpoint_of,
@@ -76,9 +78,12 @@ from pcapdiag.diagnose.speech import (
     spoken_before,
     status_of,
 )
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls_state import answered_in_tls
+from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.http.connect import connect_target
 from pcapdiag.protocols.socks import in_tunnel
 
@@ -129,6 +134,9 @@ READABLE = (Said.HTTP1_RESPONSE, Said.HTML, Said.TEXT)
 SURE = {Said.HTTP1_RESPONSE: 0.98, Said.H2_FRAMES: 0.97, Said.HTML: 0.97, Said.TEXT: 0.95}
 SURE_OTHERWISE = 0.85
 SURE_BY_PLAIN_BYTES = 0.85
+SILENT = SECOND
+"""A TLS server says something within this, an error at least."""
+SURE_BY_SILENCE = 0.8
 """Where others are answered in a protocol that is neither TLS nor HTTP; it may begin TLS later."""
 
 
@@ -234,3 +242,33 @@ def match_close(story: Story, context: Context) -> Judgement | None:
     else:
         return None
     return shown_by_others(story, KIND.code, close, sure, why, hello=HELLO)
+
+
+def match_silence(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a ClientHello that was taken in silence by what speaks plaintext.
+
+    Who reads lines, or a length first, may wait for more: Redis does, for the end of a command.
+    """
+    end, turn = ending(story), story.turn
+    if end is None or not end.by_initiator or story.responder.payload_bytes or turn.index != 1:
+        return None
+    waited = end.time - turn.request_last_time
+    if waited < SILENT or not turn.request_acked or not _is_lone_hello(story, opening(story)):
+        return None
+    if answer_may_be_missing(story):
+        return None
+    plain = frozenset((*PLAIN, Said.OTHER))
+    number = others_work(endpoint_of(story, context), frozenset({Said.TLS_HELLO}), plain)
+    if not number:
+        return None
+    found = shown_by_others(
+        story,
+        KIND.code,
+        Close(end, waited),
+        SURE_BY_SILENCE,
+        by_others(number, "bytes that are no TLS"),
+        hello=HELLO,
+        answer=f"with nothing for {duration(waited)}, and {story.initiator.host_port} left",
+        answer_short="with silence",
+    )
+    return replace(found, reset=None, alternatives=(OtherCode("tls.handshake_timeout", 0.17),))

@@ -6,8 +6,9 @@ What happened
 
 How pcapdiag can tell
     The header, then an HTTP 400 by which the server closes, a TLS alert that no ClientHello of
-    today earns (70, 10, 22), or plaintext in answer to the ClientHello behind the header. Or a
-    close without a byte, where other connections to that port work without a header.
+    today earns (70, 10, 22), or plaintext in answer to the ClientHello behind the header; or an
+    error that says so (MariaDB). Or a close without a byte, where other connections to that port
+    work without a header.
 
 Usual causes
     - HAProxy `send-proxy` or `send-proxy-v2`, Envoy's upstream_proxy_protocol transport socket,
@@ -91,7 +92,8 @@ KIND = Kind(
         "check-send-proxy; Envoy transport_socket upstream_proxy_protocol; NGINX stream "
         "proxy_protocol on; AWS target group proxy_protocol_v2.enabled",
         "or let {responder} expect it: NGINX listen ... proxy_protocol, Envoy listener filter "
-        "proxy_protocol, HAProxy bind ... accept-proxy, Apache RemoteIPProxyProtocol On",
+        "proxy_protocol, HAProxy bind ... accept-proxy, Apache RemoteIPProxyProtocol On, MariaDB "
+        "proxy_protocol_networks",
         "both at once, or one port for each: a listener that wants it refuses those without",
     ),
     commands=(
@@ -106,6 +108,8 @@ NOT_OF_THE_HELLO = frozenset({10, 22, 70})
 PLAIN_ANSWERS = frozenset({Said.HTTP1_RESPONSE, Said.HTML})
 SURE, SURE_BEHIND_TLS, SURE_BEFORE_H2 = 0.95, 0.9, 0.7
 REQUEST_LINE = rb"[A-Z]+ [!-~]+ HTTP/1\.[01]\r\n"
+SAYS_SO = b"proxy header is not accepted"
+"""MariaDB's error 1130 where proxy_protocol_networks does not name the sender (measured)."""
 NOT_THE_PARSER = (b"application/json", b"too large")
 """Words of answers by a program, or about a request's size: not about its first line."""
 
@@ -116,9 +120,11 @@ def match(story: Story, context: Context) -> Judgement | None:
     Where another connection with a header was accepted, the refusal is about something else.
     """
     first = opening(story)
-    if not first.proxy_version or spoken_before(story) or story.greeting_bytes:
+    if not first.proxy_version or spoken_before(story):
         return None
-    if mine_works(story, context):
+    if SAYS_SO in story.hello_responder.lower() and _closes(story):
+        return _shown(story, first, SURE, "with an error about the header", "that is what it says")
+    if story.greeting_bytes or mine_works(story, context):
         return None
     if first.said is Said.TLS_HELLO or (first.said is Said.NOTHING and _is_alert(story)):
         return _behind_tls(story, first)

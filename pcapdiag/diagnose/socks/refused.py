@@ -45,10 +45,11 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending, frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.harmless import harmless, is_command_word
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.socks import PASSED_ON, SOCKS4, SOCKS_REPLY, UNCLEAR, Refusal, refusal

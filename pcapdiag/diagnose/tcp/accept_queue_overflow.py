@@ -57,10 +57,11 @@ from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.unacknowledged import took_data
-from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration, round_trip
+from pcapdiag.diagnose.timing import capture_left, duration, round_trip
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="tcp.accept_queue_overflow",

@@ -10,14 +10,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.data_timeout import KIND
 from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import SPURIOUS_RETRANSMISSION, PacketFact, seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 ENOUGH_REPEATS = 3
 TRIED = SECOND
@@ -53,7 +55,7 @@ def _stands_still(story: Story, by_initiator: bool, end: Ending | None) -> Judge
         "that never arrived there"
     )
     frames = tuple(p.frame for p in tries)
-    own: Actor = "initiator" if by_initiator else "responder"
+    own = side_of(by_initiator)
     return Judgement(
         code=KIND.code,
         failed=True,

@@ -8,7 +8,10 @@ How pcapdiag can tell
     A finished handshake, FIN by the responder first, no payload by the initiator; or a first
     request that crossed this FIN on its way (the FIN acknowledges none of it). A greeting counts as
     before the request: "too many clients" and a close is this code too, less sure; a greeting that
-    refuses nothing, on a port where nobody asks, is what the port is there for, and `ok`. So is a
+    refuses nothing, on a port where nobody asks, is what the port is there for, and `ok`. What a
+    full server says as soon as it accepts (Redis, memcached, sshd), and PostgreSQL's or PgBouncer's
+    fatal error about the server in place of a session, count as such a greeting, though the
+    initiator had asked or said its name by then; a refused login is an answer, and `ok`. So is a
     server's timeout for unused connections: ten quiet seconds, or HTTP's status 408; one second is
     enough where others asked at once and were answered: a pool had it for nothing. An initiator
     that closed its own direction first without asking (`nc -N`, a health check) was not refused,
@@ -16,7 +19,8 @@ How pcapdiag can tell
 
 Usual causes
     - A layer-4 proxy or load balancer whose backend is dead.
-    - An access list or connection limit in the program.
+    - An access list or connection limit in the program: MySQL and PostgreSQL max_connections,
+      PgBouncer max_client_conn and query_wait_timeout, Redis maxclients, sshd MaxStartups.
     - A server that shuts down, or that serves one connection at a time.
 
 Fixes
@@ -42,22 +46,33 @@ References
     - RFC 9293 section 3.6: closing a connection.
     - Measured in the lab (docs/lab.md): HAProxy in TCP mode with a dead backend closes after 3 s,
       Envoy's tcp_proxy without a byte.
+    - PostgreSQL documentation, "Error and Notice Message Fields", "PostgreSQL Error Codes": classes
+      08, 53, 57, 58 and XX are about the server.
+    - RFC 4253 section 4.2: what an SSH server says in place of its version is a refusal.
 """
 
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.greeting import Greeting, read_greeting, text_of
+from pcapdiag.diagnose.goodbye import asks_for_answer
+from pcapdiag.diagnose.greeting import (
+    Greeting,
+    is_a_file,
+    read_greeting,
+    refused_at_the_door,
+    size_of_greeting,
+)
+from pcapdiag.diagnose.greeting_words import words_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import IDLE, SECOND, duration
+from pcapdiag.diagnose.timing import IDLE, duration
 from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, tls_facts
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
-from pcapdiag.model.harmless import harmless
+from pcapdiag.model.packet import seq_add
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.closed_before_request",
@@ -88,10 +103,6 @@ SEVERAL = 2
 """Connections on which the initiator spoke first, and was answered, that show it to be the way."""
 UNUSED_TIMEOUT = 10 * SECOND
 """From here on the close is a timeout for connections that nobody used."""
-MAX_SAID = 120
-"""Characters of a greeting that are told."""
-A_FILE = 1_000
-"""No greeting is as long as this."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -99,14 +110,18 @@ def match(story: Story, context: Context) -> Judgement | None:
     end = _refused(story) or ending(story)
     if end is None or end.reset or end.by_initiator or not story.handshake_done:
         return None
-    answered = story.turn.response_bytes and not nothing_asked(story)
-    if answered or answer_may_be_missing(story) or request_may_be_missing(story):
+    unasked = nothing_asked(story) or refused_at_the_door(story)
+    if (
+        (story.turn.response_bytes and not unasked)
+        or answer_may_be_missing(story)
+        or request_may_be_missing(story)
+    ):
         return None
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     facts = tls_facts(story)
     secured = secured_at(facts) if facts else 0
-    since = end.time - max(story.established_time, secured if secured <= end.time else 0)
+    since = end.time - max(_came_up(story, end), secured if secured <= end.time else 0)
     if since >= UNUSED_TIMEOUT or not _nothing_read(story, since) or _spare(story, since, context):
         return None
     if story.greeting_bytes and _only_talks(story, context):
@@ -114,14 +129,21 @@ def match(story: Story, context: Context) -> Judgement | None:
     return _judgement(story, end, since)
 
 
+def _came_up(story: Story, end: Ending) -> int:
+    """Return when it was established; by its SYN-ACK where the capture lacks the final ACK."""
+    known = story.established_time <= end.time or not story.syn_ack_times
+    return story.established_time if known else story.syn_ack_times[-1]
+
+
 def _refused(story: Story) -> Ending | None:
     """Return the FIN that ends a refusal in words, though the initiator, told so, closed first."""
     end, half = ending(story), story.responder
     if end is None or end.reset or not end.by_initiator or not half.fin_frame:
         return None
-    if story.turn.index or not story.greeting_bytes or half.last_data_time > end.time:
+    asked = story.turn.index and not refused_at_the_door(story)
+    if asked or not size_of_greeting(story) or half.last_data_time > end.time:
         return None
-    if story.greeting_bytes >= A_FILE or read_greeting(story) is not Greeting.REFUSAL:
+    if is_a_file(story) or read_greeting(story) is not Greeting.REFUSAL:
         return None
     return Ending(by_initiator=False, frame=half.fin_frame, time=half.fin_time)
 
@@ -133,10 +155,10 @@ def _only_talks(story: Story, context: Context) -> bool:
     that the port tells (HAProxy's agent checks).
     """
     says = read_greeting(story)
-    if story.greeting_bytes >= A_FILE or says is Greeting.TIMED_OUT:
+    if is_a_file(story) or says is Greeting.TIMED_OUT:
         return True
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    if says is Greeting.REFUSAL or endpoint.first_bytes:
+    if says is Greeting.REFUSAL or endpoint.first_bytes or story.turn.index:
         return False
     return says is Greeting.OTHER or endpoint.established > 1
 
@@ -150,24 +172,21 @@ def _spare(story: Story, since: int, context: Context) -> bool:
 
 
 def _nothing_read(story: Story, since: int) -> bool:
-    """Return whether the FIN came before the first request, or crossed it on a fresh connection."""
-    if story.turn.index == 0 or nothing_asked(story):
+    """Return whether the FIN came before the first request, or crossed it on a fresh connection.
+
+    A farewell in answer to it (QUIT) is no request, however late.
+    """
+    if story.turn.index == 0 or nothing_asked(story) or refused_at_the_door(story):
         return True
     isn = story.initiator.isn
-    fresh = story.turn.index == 1 and since < IDLE and isn is not None
-    return fresh and story.responder.fin_ack == ((isn or 0) + 1) & 0xFFFFFFFF
-
-
-def _greeting(story: Story) -> str:
-    """Return what the responder said first, in its words where they are text: often the reason."""
-    size = f"a greeting of {counted(story.greeting_bytes, 'byte')}"
-    said = text_of(story)
-    return f'{size}, "{harmless(said, MAX_SAID)}"' if said else size
+    fresh = since < IDLE or not asks_for_answer(story)
+    first = story.turn.index == 1 and fresh and isn is not None
+    return first and story.responder.fin_ack == seq_add(isn or 0, 1)
 
 
 def _judgement(story: Story, end: Ending, since: int) -> Judgement:
     sure = 0.95 if since < SECOND else 0.85
-    sent = story.greeting_bytes
+    sent = size_of_greeting(story)
     refused = sent and read_greeting(story) is Greeting.REFUSAL
     fine = 0.05 if refused else 0.2
     return Judgement(
@@ -185,6 +204,6 @@ def _judgement(story: Story, end: Ending, since: int) -> Judgement:
         facts={
             "since_start": duration(max(0, since)),
             "fin_frame": str(end.frame),
-            "said": f"after {_greeting(story)}" if sent else "without a byte sent",
+            "said": f"after {words_of(story)}" if sent else "without a byte sent",
         },
     )

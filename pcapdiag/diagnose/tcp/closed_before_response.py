@@ -9,7 +9,9 @@ How pcapdiag can tell
     was the first closing word. A FIN that does not acknowledge the request crossed it on the way:
     that is tcp.stale_connection. Inside TLS a close_notify (or an alert, which looks the same) is
     the closing word, also where the initiator's FIN comes before the responder's. Session tickets
-    of TLS 1.3 are no answer, and what HTTP's client still says behind them is its own goodbye.
+    of TLS 1.3 are no answer, and what HTTP's client still says behind them is its own goodbye. Nor
+    is PostgreSQL's fatal error about the server itself (it is stopped, a pooler's wait was too
+    long): it is told as the last word.
 
 Usual causes
     - The program crashed or was killed with nothing left unread: Linux then sends FIN, not RST.
@@ -57,13 +59,15 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import end_name
+from pcapdiag.diagnose.postgres import last_word
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls.hidden import refused_flight
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.harmless import harmless
+from pcapdiag.model.moment import moment
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
@@ -93,6 +97,8 @@ KIND = Kind(
     ),
 )
 
+MAX_SAID = 120
+"""Characters of a server's last word that are told."""
 REFUSED = (OtherCode("tls.certificate_rejected", 0.35),)
 """What a close right behind a client's certificate in TLS 1.3 may be too."""
 
@@ -113,7 +119,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     turn = story.turn
     if said and not turn.request_acked and unanswered_request(story) is None:
         return None
-    time, frame = (said.time, said.frame) if said else (end.time, end.frame)
+    time, frame = moment(said or end)
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -123,6 +129,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         ended_by="responder",
         candidates=_encrypted(frame) if said else _in_order(frame),
         alternatives=REFUSED if refused_flight(story) else (),
+        notes=_last_word(story),
         facts={
             "request_frame": str(turn.request_frame),
             "fin_frame": str(frame),
@@ -134,11 +141,16 @@ def match(story: Story, context: Context) -> Judgement | None:
     )
 
 
+def _last_word(story: Story) -> tuple[str, ...]:
+    said = last_word(story)
+    return (f'Its last word was "{harmless(said, MAX_SAID)}" (PostgreSQL).',) if said else ()
+
+
 def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Judgement | None:
     """Return the verdict for a FIN that the path sent; None where it stays as it is."""
     if judgement.code != KIND.code or attribution.side != "path":
         return None
-    closer = f"a device in the name of {end_name(story.responder)}"
+    closer = f"a device in the name of {story.responder.host_port}"
     return replace(judgement, ended_by="path", facts=judgement.facts | {"closer": closer})
 
 

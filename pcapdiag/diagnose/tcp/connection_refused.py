@@ -62,7 +62,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import connected
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.packet import PacketFact, seq_add
 from pcapdiag.model.story import Story
 
 SIDECAR = (
@@ -154,7 +154,7 @@ def _acks_the_syn(story: Story, reset: PacketFact) -> bool:
     """Return whether the RST acknowledges the SYN, with or without the data in it (RFC 7413)."""
     isn = story.initiator.isn
     asked = {p.end_seq for p in story.packets if p.is_syn and p.from_initiator}
-    plain = isn is not None and reset.ack == (isn + 1) & 0xFFFFFFFF
+    plain = isn is not None and reset.ack == seq_add(isn, 1)
     return reset.has_ack and (plain or reset.ack in asked)
 
 

@@ -63,6 +63,7 @@ References
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.attribution.stack import LINUX_TTL
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.filtered import only_first_syn
 from pcapdiag.diagnose.icmp.quoted import name_of, refuses
@@ -70,10 +71,11 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.syn_asks import always_asked
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context, Range
 from pcapdiag.model.story import LegMoment, Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.connection_timeout",
@@ -143,7 +145,6 @@ TRIED = 29 * SECOND // 10
 """Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
 REPEAT_UNANSWERED = 4 * SECOND // 10
 """Silence after a repeated SYN that is longer than any usual round trip."""
-LINUX_TTL = 64
 LOSSY, FEW = 0.002, 0.05
 """Share of packets missing from a capture, and of an endpoint's SYNs without an answer there, that
 its own losses explain (judgement)."""

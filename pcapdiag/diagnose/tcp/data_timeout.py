@@ -58,15 +58,17 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck, size_matters, stuck_data
-from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration, quiet_before
+from pcapdiag.diagnose.timing import capture_left, duration, quiet_before
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="tcp.data_timeout",
@@ -145,12 +147,7 @@ def undelivered(story: Story, context: Context) -> Judgement | None:
 
 def reached(story: Story, context: Context, stuck: Stuck) -> bool:
     """Return whether the tries were captured beside their receiver, or on its host."""
-    return not stuck.hole and vantage(story, context).place == _silent(stuck)
-
-
-def _silent(stuck: Stuck) -> Actor:
-    """Return the end that should have acknowledged the data."""
-    return "responder" if stuck.by_initiator else "initiator"
+    return not stuck.hole and vantage(story, context).place == side_of(not stuck.by_initiator)
 
 
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
@@ -216,7 +213,7 @@ def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
 
 def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tuple[SideHint, ...]:
     """Return who may have let the data go unacknowledged: the end that should have, or the path."""
-    silent = _silent(stuck)
+    silent = side_of(not stuck.by_initiator)
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
     if address in context.capture_hosts and not stuck.hole:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
@@ -229,7 +226,7 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
         return (SideHint(silent, 0.5, why, frames), SideHint("path", 0.45, why, frames))
     if stuck.bare:
         why = f"what came later from {_sender(story, stuck)} shows that it had sent the data"
-        sender: Actor = "initiator" if stuck.by_initiator else "responder"
+        sender = side_of(stuck.by_initiator)
         slow = 0.2 if stuck.late else 0.03
         return (SideHint("path", 0.94 - slow, why, frames), SideHint(sender, slow, why, frames))
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):

@@ -13,9 +13,10 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.tcp.data_timeout import KIND, who
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 ENOUGH_REPEATS = 3
 TRIED = SECOND

@@ -59,11 +59,12 @@ from pcapdiag.diagnose.ending import frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn_ack
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import connected
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.packet import PacketFact, seq_add
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="tcp.handshake_stalled",
@@ -159,7 +160,7 @@ def _wrong_numbers(story: Story) -> PacketFact | None:
     """
     isn = story.initiator.isn
     acks = [p.ack for p in story.packets if p.is_syn_ack]
-    if isn is None or len(acks) < SEVERAL or (isn + 1) & 0xFFFFFFFF in acks:
+    if isn is None or len(acks) < SEVERAL or seq_add(isn, 1) in acks:
         return None
     return next((r for r in story.resets if r.from_initiator and r.seq in acks), None)
 

@@ -8,9 +8,10 @@ the request (measured: half of the races on an asyncio server with a timeout of 
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending
-from pcapdiag.diagnose.timing import IDLE, MS
+from pcapdiag.diagnose.timing import IDLE
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 TENTH = 100 * MS
 SEVERAL = 5

@@ -44,13 +44,15 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.timing import SECOND, capture_left, duration
+from pcapdiag.diagnose.timing import capture_left, duration
 from pcapdiag.diagnose.work import connected, one_direction
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.keepalive_timeout",
@@ -123,7 +125,7 @@ def _judgement(
 ) -> Judgement:
     end = ending(story)
     by_initiator = probes[0].from_initiator
-    silent: Actor = "responder" if by_initiator else "initiator"
+    silent = side_of(not by_initiator)
     address = story.half(not by_initiator).address
     frames = frames_of(probes[0].frame, probes[-1].frame, end.frame if end else 0)
     arrived = address in context.capture_hosts

@@ -13,7 +13,7 @@ from pcapdiag.diagnose.http2.known import first_open, tells_all
 from pcapdiag.diagnose.timing import IDLE, quiet_before
 from pcapdiag.diagnose.tls_asked import small_record
 from pcapdiag.diagnose.tls_state import encrypted_records, first_data, tls_facts
-from pcapdiag.model.packet import PacketFact, seq_distance
+from pcapdiag.model.packet import MASK32, PacketFact, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
 
@@ -38,7 +38,7 @@ def late_request(story: Story) -> LateRequest | None:
     if packet is not None:
         gap = quiet_before(story, packet.time)
         return LateRequest(packet.seq, packet.time, gap, _knew_fin(story, packet))
-    start = (half.data_end - turn.request_bytes) & 0xFFFFFFFF
+    start = (half.data_end - turn.request_bytes) & MASK32
     first = next((p for p in story.packets if p.frame == turn.request_frame), None)
     knew = first is not None and _knew_fin(story, first)
     return LateRequest(start, turn.request_time, turn.gap, knew)

@@ -29,9 +29,9 @@ from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import MS, SECOND, duration, timeless
+from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.diagnose.unanswered import asks_nothing
+from pcapdiag.diagnose.waits import is_waiting
 from pcapdiag.diagnose.work import (
     Work,
     answer_in_time,
@@ -43,6 +43,7 @@ from pcapdiag.diagnose.work import (
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
 from pcapdiag.model.story import Story, Turn
+from pcapdiag.model.units import MS, SECOND, counted
 from pcapdiag.protocols.http.heads import head_end
 
 PUSHED = 100 * MS
@@ -51,6 +52,8 @@ MOST_SURE_UNREAD = 0.75
 """Probability of a timeout at most in a protocol that cannot be read: maybe no answer was due."""
 ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace", b"icy-name:", b"icy-metaint:")
 """Bodies that go on until the client has had enough."""
+RADIO, OF_A_LENGTH = b"\r\ncontent-type: audio/", b"\r\ncontent-length:"
+"""The same without a length: Icecast."""
 FAREWELL = LARGEST_ALERT
 """A TLS alert record is at most this long."""
 LAST_WORDS = 512
@@ -128,7 +131,8 @@ def _may_be_endless(turn: Turn, unread: int) -> bool:
     Events come a few bytes at a time; who leaves more of it unread has left a download.
     """
     head = turn.response_head
-    if any(kind in head.lower() for kind in ENDLESS):
+    low = head.lower()
+    if any(kind in low for kind in ENDLESS) or (RADIO in low and OF_A_LENGTH not in low):
         return True
     cut = head.startswith(HTTP1) and head_end(head) < 0 and turn.response_bytes > len(head)
     return cut and unread <= LAST_WORDS
@@ -150,7 +154,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if left is not None:
         reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
         return Patience(waited.waited, waited.timeout, waited.round_value, reason)
-    unread = story.turn.index > 1 and not known_to_answer(story)
+    cut_off = story.turn.index == 1 and not story.turn.request_head
+    unread = (story.turn.index > 1 or cut_off) and not known_to_answer(story)
     if unread or _may_have_more_to_send(story):
         sure = min(waited.timeout, MOST_SURE_UNREAD)
         return Patience(waited.waited, sure, waited.round_value, waited.reason)
@@ -165,7 +170,7 @@ def _may_have_more_to_send(story: Story) -> bool:
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
-    if asks_nothing(story):
+    if asks_nothing(story) or is_waiting(story, end.time):
         return True
     soon = end.reset is None and end.time - story.turn.request_last_time < PUSHED
     return is_one_way(story, context) or (soon and never_answered(story, context))
@@ -208,7 +213,8 @@ def _heard_the_end(story: Story) -> bool:
 def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:
     endpoint = context.endpoint(story.responder.address, story.responder.port)
     quiet = end.time - story.established_time
-    expected = endpoint.speaks_first > 0 and not story.greeting_bytes
+    greeted = 0 < story.responder.first_data_time <= end.time
+    expected = endpoint.speaks_first > 0 and not greeted
     return story.handshake_done and expected and quiet >= SECOND
 
 

@@ -50,11 +50,11 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.work import connected
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.packet import PacketFact, seq_add
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.port_reuse",
@@ -135,6 +135,6 @@ def challenge_ack(story: Story) -> PacketFact | None:
         if packet.from_initiator:
             continue
         plain = packet.has_ack and not packet.is_rst and not packet.is_syn_ack
-        fits = isn is not None and packet.ack == (isn + 1) & 0xFFFFFFFF
+        fits = isn is not None and packet.ack == seq_add(isn, 1)
         return packet if plain and not fits else None
     return None

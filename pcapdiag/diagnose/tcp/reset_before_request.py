@@ -6,7 +6,8 @@ What happened
 
 How pcapdiag can tell
     A finished handshake, no payload by the initiator, RST by the responder. What a server says
-    first (a greeting) counts as before the request.
+    first (a greeting) counts as before the request; so does what a full one says as soon as it
+    accepts (Redis, memcached, sshd, PostgreSQL), whatever the initiator had said by then.
 
 Usual causes
     - A layer-4 proxy or load balancer whose own backend is dead (Envoy tcp_proxy at once; HAProxy
@@ -46,22 +47,24 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.greeting import refused_at_the_door
+from pcapdiag.diagnose.greeting_words import words_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
-from pcapdiag.diagnose.timing import SECOND, duration, quiet_before
+from pcapdiag.diagnose.timing import duration, quiet_before
 from pcapdiag.diagnose.tls_state import left_first
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.reset_before_request",
     title="reset before the request: {sender} sent {flags} {since_start} after the handshake",
     explanation=(
         "The connection from {initiator} to {responder} came up, and {since_start} later a "
-        "{flags} with the address of {sender} ended it (frame {rst_frame}), before the initiator "
-        "had sent a byte."
+        "{flags} with the address of {sender} ended it (frame {rst_frame}), {before}."
     ),
     phases=("before_request",),
     envoy=Envoy("UC", "connection termination"),
@@ -93,13 +96,22 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     end, _ = reset
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     if quiet_before(story, end.time) >= LONG_IDLE:
         other = (OtherCode("tcp.idle_reset", 0.25),)
         found = reset_judgement(story, KIND.code, end, 0.72, other)
-        return replace(found, notes=_login_limit(story, end.time))
-    return reset_judgement(story, KIND.code, end, 0.95)
+        found = replace(found, notes=_login_limit(story, end.time))
+    else:
+        found = reset_judgement(story, KIND.code, end, 0.95)
+    return replace(found, facts=found.facts | {"before": _before(story)})
+
+
+def _before(story: Story) -> str:
+    if refused_at_the_door(story):
+        return f"after {words_of(story)}, whatever had been asked"
+    sent = f"after {words_of(story)} and " if story.greeting_bytes else ""
+    return f"{sent}before the initiator had sent a byte"
 
 
 def _login_limit(story: Story, until: int) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.bare import is_bare
+from pcapdiag.diagnose.goodbye import bytes_not_captured
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closed_before_response import REFUSED
@@ -102,4 +103,6 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return reset_judgement(story, KIND.code, end, 0.8, others)
     if refused_flight(story):
         return reset_judgement(story, KIND.code, end, 0.6, REFUSED)
+    if bytes_not_captured(story):
+        return reset_judgement(story, KIND.code, end, 0.6, (OtherCode("ok", 0.35),))
     return reset_judgement(story, KIND.code, end, 0.95)

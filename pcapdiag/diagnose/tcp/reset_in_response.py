@@ -53,12 +53,13 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import in_tls_handshake
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
-from pcapdiag.diagnose.timing import SECOND, quiet_before
+from pcapdiag.diagnose.timing import quiet_before
 from pcapdiag.diagnose.tls_state import left_first
 from pcapdiag.diagnose.work import Work, answers_unseen, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.reset_in_response",
@@ -105,7 +106,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return judgement
     if state is not Work.UNKNOWN or quiet_before(story, end.time) >= UNREADABLE_LIMIT:
         return None
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     if answers_unseen(story) and not _was_cut(story):
         return None

@@ -72,7 +72,7 @@ from pcapdiag.diagnose.tcp.closing_reset import reset_facts, responder_reset
 from pcapdiag.diagnose.tcp.keep_alive_race import closed_alike, quiet_for
 from pcapdiag.diagnose.tcp.late_request import late_request
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
-from pcapdiag.diagnose.timing import IDLE, SECOND, duration
+from pcapdiag.diagnose.timing import IDLE, duration
 from pcapdiag.diagnose.tls_asked import goodbye_before_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
@@ -80,6 +80,7 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.stale_connection",

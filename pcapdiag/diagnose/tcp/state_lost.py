@@ -60,11 +60,13 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked, took_data
-from pcapdiag.diagnose.timing import IDLE, SECOND
+from pcapdiag.diagnose.timing import IDLE
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.state_lost",
@@ -166,7 +168,7 @@ def _host_answers(story: Story, reset: PacketFact) -> bool:
     rtt = story.min_rtt_to_initiator or story.rtt_to_initiator
     if reset.window or not rtt or reset.ttl not in story.initiator.ttls:
         return False
-    before = (p for p in story.packets if (p.time, p.frame) < (reset.time, reset.frame))
+    before = (p for p in story.packets if moment(p) < moment(reset))
     asked = [p for p in before if not p.from_initiator and p.has_ack and p.ack == reset.seq]
     return bool(asked) and reset.time - asked[-1].time >= rtt // 2
 

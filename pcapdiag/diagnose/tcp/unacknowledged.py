@@ -6,8 +6,18 @@ import msgspec
 
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
 from pcapdiag.diagnose.timing import quiet_before
+from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import KEEP_ALIVE, RST, WINDOW_PROBE, PacketFact, seq_after, seq_distance
+from pcapdiag.model.packet import (
+    KEEP_ALIVE,
+    MASK32,
+    RST,
+    WINDOW_PROBE,
+    PacketFact,
+    seq_add,
+    seq_after,
+    seq_distance,
+)
 from pcapdiag.model.story import Half, Story
 
 FULL_SIZE = 1000
@@ -133,13 +143,13 @@ def _answers_fin(story: Story, packet: PacketFact, acked: int) -> bool:
     """Return whether a packet acknowledges the FIN of an end that lacked ``acked`` and later."""
     half = story.half(not packet.from_initiator)
     fin = half.fin_frame and half.fin_ack == acked and packet.has_ack
-    return bool(fin) and packet.ack == (half.fin_seq + 1) & 0xFFFFFFFF
+    return bool(fin) and packet.ack == seq_add(half.fin_seq, 1)
 
 
 def _is_later(packet: PacketFact, first: PacketFact) -> bool:
     """Return whether the other end sent a packet after ``first``."""
     other = packet.from_initiator != first.from_initiator
-    return other and (packet.time, packet.frame) > (first.time, first.frame)
+    return other and moment(packet) > moment(first)
 
 
 def _later_repeats(story: Story, initiator: bool, acked: int) -> list[PacketFact]:
@@ -217,4 +227,4 @@ def took_data(story: Story) -> bool:
     half = story.initiator
     if half.isn is None or half.acked is None:
         return story.turn.index > 1
-    return (half.acked - half.isn) & 0xFFFFFFFF > 1
+    return (half.acked - half.isn) & MASK32 > 1

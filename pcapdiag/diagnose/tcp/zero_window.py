@@ -41,14 +41,16 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.timing import SECOND, capture_left, duration
+from pcapdiag.diagnose.timing import capture_left, duration
 from pcapdiag.diagnose.work import connected, one_direction
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import WINDOW_PROBE, ZERO_WINDOW, PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.zero_window",
@@ -117,7 +119,7 @@ def _had_more(story: Story, initiator: bool, shut: PacketFact) -> bool:
 def _judgement(
     story: Story, by_initiator: bool, shut: PacketFact, end: Ending | None, stuck: int
 ) -> Judgement:
-    side: Actor = "initiator" if by_initiator else "responder"
+    side = side_of(by_initiator)
     why = "it advertised window 0 itself: its program did not read"
     number = story.half(not by_initiator).window_probes
     then = "The capture ends there."

@@ -10,13 +10,13 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.ending import ending, frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import answers_the_close, is_answered_check, is_error, tls_facts
 from pcapdiag.diagnose.work import Work, work
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, TlsFacts
@@ -88,7 +88,7 @@ def refused(
     ``told`` holds the words of the kind's templates that are not about the alert.
     """
     alert = found.alert
-    side: Actor = "initiator" if alert.from_initiator else "responder"
+    side = side_of(alert.from_initiator)
     hello = found.facts.client_hello
     authentic = found.facts.key_state == "decrypted" and found.facts.established
     return Judgement(
@@ -106,7 +106,7 @@ def refused(
 
 
 def _who(story: Story, alert: Alert, sure: float) -> tuple[SideHint, ...]:
-    side: Actor = "initiator" if alert.from_initiator else "responder"
+    side = side_of(alert.from_initiator)
     address = story.half(alert.from_initiator).address
     name = words.alert(alert.code)
     why = f"{address} sent the alert {name}: it refused, whatever made it do so"
@@ -121,9 +121,9 @@ def alert_words(story: Story, found: Refusal) -> dict[str, str]:
     alert, facts = found.alert, found.facts
     refuser = story.half(alert.from_initiator)
     return {
-        "refuser": end_name(refuser),
+        "refuser": refuser.host_port,
         "refuser_ip": refuser.address,
-        "refused": end_name(story.half(not alert.from_initiator)),
+        "refused": story.half(not alert.from_initiator).host_port,
         "alert": words.alert(alert.code),
         "alert_frame": str(alert.frame),
         "offer": words.client_offer(facts),

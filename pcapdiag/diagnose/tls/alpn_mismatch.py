@@ -48,18 +48,18 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import end_name
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
 from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.diagnose.tls_state import first_data, tls_facts
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import TlsFacts
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tls.alpn_mismatch",
@@ -129,6 +129,7 @@ def _given_up(story: Story, facts: TlsFacts, end: Ending) -> Judgement | None:
     if not facts.client_data:
         how, sure = "it closed the connection without a request", 0.75
     why = "it gave up on the protocol that the two had not agreed on"
+    neither_said = "the server has no HTTP/2, and neither end said so"
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -138,16 +139,12 @@ def _given_up(story: Story, facts: TlsFacts, end: Ending) -> Judgement | None:
         ended_by=end.actor,
         candidates=(
             SideHint(end.actor, 0.88, why, (end.frame,)),
-            SideHint(_other(end), 0.1, "the server has no HTTP/2, and neither end said so"),
+            SideHint(side_of(not end.by_initiator), 0.1, neither_said),
         ),
         alternatives=(OtherCode("protocol.http2_to_http1", 0.1), OtherCode("ok", 0.08)),
         envoy=("UPE", "protocol error"),
         facts=_words(story, facts, "picked none", how),
     )
-
-
-def _other(end: Ending) -> Actor:
-    return "responder" if end.by_initiator else "initiator"
 
 
 def _has_none(facts: TlsFacts) -> str:
@@ -157,7 +154,7 @@ def _has_none(facts: TlsFacts) -> str:
 
 def _words(story: Story, facts: TlsFacts, picked: str, how: str) -> dict[str, str]:
     hello = facts.client_hello
-    plain = end_name(story.responder)
+    plain = story.responder.host_port
     return {
         "offered": words.listed(map(words.shown, hello.alpn if hello else ()), "nothing readable"),
         "protocols": "the application protocol" + ("s" if hello and len(hello.alpn) > 1 else ""),

@@ -10,8 +10,7 @@ import msgspec
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.judgement import OtherCode
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.text import end_name
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -25,8 +24,10 @@ from pcapdiag.diagnose.tls_state import (
 )
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.application import Application
+from pcapdiag.model.moment import moment
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
+from pcapdiag.model.units import SECOND
 
 REFUSED_WITHIN = 10 * SECOND
 """A server that closes later than this after the client's Finished had not refused it."""
@@ -110,10 +111,10 @@ def _servers_end(story: Story, facts: TlsFacts, end: Ending) -> Ending | None:
 
     A client that answers the server's farewell with FIN is not who ended it.
     """
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     said = unread_alert(facts, from_initiator=False)
-    if end.by_initiator and (said is None or (said.time, said.frame) > (end.time, end.frame)):
+    if end.by_initiator and (said is None or moment(said) > moment(end)):
         return None
     if end.by_initiator and said is not None:
         end = Ending(by_initiator=False, frame=said.frame, time=said.time)
@@ -122,7 +123,7 @@ def _servers_end(story: Story, facts: TlsFacts, end: Ending) -> Ending | None:
 
 def records_before(facts: TlsFacts, end: Ending) -> tuple[Record, ...]:
     """Return the records that came before the end; what came later reached nobody."""
-    return tuple(r for r in facts.records if (r.time, r.frame) <= (end.time, end.frame))
+    return tuple(r for r in facts.records if moment(r) <= moment(end))
 
 
 def _soon(facts: TlsFacts, end: Ending) -> bool:
@@ -184,7 +185,7 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
     since = end.time - (found.last.time if found.last else story.start)
     ender = story.half(end.by_initiator)
     return {
-        "ender": end_name(ender),
+        "ender": ender.host_port,
         "ender_ip": ender.address,
         "end_frame": str(end.frame),
         "hello_frame": str(hello.frame if hello else 0),

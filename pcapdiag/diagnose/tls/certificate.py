@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.tls import certificates, words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
 from pcapdiag.diagnose.tls.certificates import (
@@ -22,6 +22,7 @@ from pcapdiag.diagnose.tls.certificates import (
 )
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight

@@ -52,9 +52,8 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
 from pcapdiag.diagnose.tls.certificates import defects, lacks_address, leaf, wrong_purpose
@@ -63,6 +62,7 @@ from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement, left_unused
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -159,7 +159,7 @@ def left_unused_judgement(story: Story, shown: str) -> Judgement | None:
         ),
         fix_at=owner_first(by_initiator=True),
         facts={
-            "refuser": end_name(story.initiator),
+            "refuser": story.initiator.host_port,
             "refuser_ip": story.initiator.address,
             "how": how.removesuffix("."),
             "purpose": "",
@@ -172,7 +172,7 @@ def left_unused_judgement(story: Story, shown: str) -> Judgement | None:
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
     by_client = hidden.by_initiator
     facts = hidden.facts
-    refuser: Actor = "initiator" if by_client else "responder"
+    refuser = side_of(by_client)
     if by_client:
         how = (
             f"right after the server's flight it sent an encrypted record of an alert's size "
@@ -203,7 +203,7 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         fix_at=owner_first(by_client),
         envoy=None if by_client else ("UC", "connection termination"),
         facts={
-            "refuser": end_name(story.half(by_client)),
+            "refuser": story.half(by_client).host_port,
             "refuser_ip": address,
             "how": how,
             "purpose": "",

@@ -54,7 +54,6 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
 from pcapdiag.diagnose.tls.breakoff import alternatives, break_off
@@ -143,7 +142,7 @@ def _by_close(story: Story) -> Judgement | None:
     given = found.facts.client_certificates if found else None
     if found is None or given is None or given.certificates or found.end.by_initiator:
         return None
-    closed = f"{end_name(story.responder)} closed without an alert (frame {found.end.frame})"
+    closed = f"{story.responder.host_port} closed without an alert (frame {found.end.frame})"
     frames = frames_of(given.frame, found.end.frame)
     why = "it asked for a certificate, got an empty one, and closed"
     return Judgement(
@@ -163,7 +162,7 @@ def _by_close(story: Story) -> Judgement | None:
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
-    server = end_name(story.responder)
+    server = story.responder.host_port
     flight = (
         f"its flight (frame {hidden.after}) is longer than a bare Finished by just an empty "
         "Certificate"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.goodbye import is_tls
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.model.harmless import command_word, is_command_word
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import TlsFacts
@@ -44,7 +43,7 @@ def _start(story: Story, facts: TlsFacts | None) -> str:
     import shlex  # Only here: most captures need it not.
 
     hello = facts.client_hello if facts else None
-    parts = ["openssl s_client -connect", shlex.quote(end_name(story.responder))]
+    parts = ["openssl s_client -connect", shlex.quote(story.responder.host_port)]
     sent = hello.sni if hello else None
     name = command_word(sent) if sent else None
     if name or not sent:

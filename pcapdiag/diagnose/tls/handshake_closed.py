@@ -46,7 +46,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tls.breakoff import (
     BreakOff,
@@ -56,6 +56,7 @@ from pcapdiag.diagnose.tls.breakoff import (
     step_words,
 )
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.story import Story
 
 KIND = Kind(

@@ -50,14 +50,13 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import patience
 from pcapdiag.diagnose.speech import Said, said
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_data
-from pcapdiag.diagnose.text import end_name
-from pcapdiag.diagnose.timing import SECOND, duration, round_trip
+from pcapdiag.diagnose.timing import duration, round_trip
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -68,9 +67,12 @@ from pcapdiag.diagnose.work import (
     request_may_be_missing,
 )
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
+from pcapdiag.model.units import SECOND
+from pcapdiag.protocols.tls.numbers import ALERT
 
 KIND = Kind(
     code="tls.handshake_timeout",
@@ -102,8 +104,6 @@ KIND = Kind(
     ),
 )
 
-ALERT = 21
-"""Record type: a close_notify by who gives up is not what it waited for."""
 SERVER_WAITS = 5 * SECOND
 """A server that closes this long after its flight gave up on a client that said nothing."""
 LONG, LONG_TRIPS = SECOND, 10
@@ -148,7 +148,7 @@ def _never_acknowledged(story: Story, context: Context) -> Silence | None:
     big = stuck.length >= FULL_SIZE
     share = 0.45 if size_matters(story, stuck) or (big and stuck.hole) else 0.2 if big else 0.03
     others = (OtherCode("mtu.black_hole", share),)
-    silent: Actor = "responder" if stuck.by_initiator else "initiator"
+    silent = side_of(not stuck.by_initiator)
     who = data_timeout.who(story, context, stuck, end)
     other = other_name_works(story, context) if stuck.by_initiator else None
     if other is not None:
@@ -241,7 +241,7 @@ def _judgement(story: Story, facts: TlsFacts, silence: Silence) -> Judgement:
 def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
     hello, end = facts.client_hello, silence.end
     mute = story.half(silence.silent == "initiator")
-    silent = end_name(mute)
+    silent = mute.host_port
     waited = duration(silence.waited)
     how = f"{silent} acknowledged it and did not answer for {waited}"
     if silence.lost:
@@ -250,7 +250,7 @@ def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
     if end is not None:
         word = "RST" if end.reset else "FIN"
         then = (
-            f"Then {end_name(story.half(end.by_initiator))} gave up ({word} in frame {end.frame})."
+            f"Then {story.half(end.by_initiator).host_port} gave up ({word} in frame {end.frame})."
         )
     return {
         "silent": silent,

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending
-from pcapdiag.diagnose.timing import SECOND, round_trip
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.diagnose.tls_state import (
     answers_the_close,
     encrypted_records,
@@ -23,14 +23,14 @@ from pcapdiag.diagnose.tls_state import (
     tls_facts,
     unread_alert,
 )
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
-from pcapdiag.protocols.tls.infer import PADDING, Sizes
+from pcapdiag.model.units import SECOND
+from pcapdiag.protocols.tls.infer import EMPTY_CERTIFICATE, PADDING, Sizes
 
 PADDINGS = (0, PADDING)
-EMPTY_CERTIFICATE = 8
-"""Bytes of a Certificate message with none inside (RFC 8446 section 4.4.2)."""
 SMALLEST_CERTIFICATE = 250
 """A client's Certificate with a real certificate in it is never smaller."""
 AT_ONCE = SECOND
@@ -118,7 +118,7 @@ def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     flight, last = _unanswered_flight(facts), _last_of_server(facts)
     if not flight or last is None or not _has_size_of_alert(last, facts):
         return None
-    if _position(last) < _position(flight[0]):
+    if moment(last) < moment(flight[0]):
         return None
     alert = unread_alert(facts, from_initiator=False) or _as_alert(last)
     held, ended = client_flight(facts), _end_after(story, alert)
@@ -126,7 +126,7 @@ def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
         return None
     if ended is None or _too_late(story, flight, alert.time):
         return None
-    if left_first(story, alert.time, alert.frame):
+    if left_first(story, alert):
         return None
     about: About = "client certificate" if held == "certificate" else "missing certificate"
     return HiddenAlert(False, about, facts, flight[0].frame, alert.frame, ended.frame)
@@ -137,7 +137,7 @@ def _in_silence(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     flight, last, end = _unanswered_flight(facts), _last_of_server(facts), ending(story)
     if not flight or end is None or end.by_initiator or client_flight(facts) != "no certificate":
         return None
-    if last is not None and _position(last) > _position(flight[0]):
+    if last is not None and moment(last) > moment(flight[0]):
         return None
     sent = next((p for p in story.packets if p.frame == flight[0].frame), None)
     acked = story.responder.fin_ack if end.reset is None else end.reset.ack
@@ -174,10 +174,6 @@ def refused_flight(story: Story) -> bool:
 def _too_late(story: Story, flight: list[Record], time: int) -> bool:
     """Return whether the server had time to refuse the flight before, and ended over a request."""
     return time - flight[-1].time > CHECKED_WITHIN + 2 * round_trip(story)
-
-
-def _position(record: Record) -> tuple[int, int]:
-    return record.time, record.frame
 
 
 def _as_alert(record: Record) -> Alert:

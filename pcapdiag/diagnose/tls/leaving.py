@@ -9,8 +9,6 @@ import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
-from pcapdiag.diagnose.text import end_name
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls.certificate import certificate_words, owner_first
 from pcapdiag.diagnose.tls.certificates import leaf, readable
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -18,6 +16,7 @@ from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, t
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
+from pcapdiag.model.units import SECOND
 
 AT_ONCE = SECOND
 """A client that closes this soon after the handshake did not want to keep the connection."""
@@ -58,7 +57,7 @@ def left_unused(story: Story) -> Ending | None:
     facts, end = tls_facts(story), ending(story)
     if facts is None or end is None or not nothing_asked(story):
         return None
-    if not end.by_initiator and not left_first(story, end.time, end.frame):
+    if not end.by_initiator and not left_first(story, end):
         return None
     return end if end.time - secured_at(facts) <= AT_ONCE else None
 
@@ -69,7 +68,7 @@ def left_judgement(
     """Return the judgement that a client did not like the certificate, and said nothing."""
     hello, initiator = left.facts.client_hello, story.initiator
     why = f"{initiator.address} left as soon as it had the certificate"
-    words_of_both = {"refuser": end_name(initiator), "refuser_ip": initiator.address}
+    words_of_both = {"refuser": initiator.host_port, "refuser_ip": initiator.address}
     return Judgement(
         code=code,
         failed=True,

@@ -10,10 +10,9 @@ import msgspec
 
 from pcapdiag.diagnose.tls import words
 from pcapdiag.model.context import TlsServerFacts
-from pcapdiag.model.tls import ClientHello, TlsFacts
+from pcapdiag.model.tls import TLS12, TLS13, ClientHello, TlsFacts
 from pcapdiag.protocols.tls import names
 
-TLS12, TLS13 = 0x0303, 0x0304
 TLS13_SUITES = frozenset({0x1301, 0x1302, 0x1303})
 """AES-128-GCM (mandatory), AES-256-GCM and ChaCha20."""
 ECDHE_RSA = frozenset({0xC02F, 0xC030})

@@ -48,7 +48,6 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import counted, end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
 from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off
@@ -59,6 +58,7 @@ from pcapdiag.model.context import Context, TlsServerFacts
 from pcapdiag.model.harmless import command_word
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import TlsFacts
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="tls.sni_rejected",
@@ -187,7 +187,7 @@ def _words(story: Story, facts: TlsFacts, context: Context, how: str) -> dict[st
     server = _server(story, context)
     known = (command_word(name) for name in (server.names_accepted if server else ()) if name)
     other = next((name for name in known if name), "NAME")
-    plain = end_name(story.responder)
+    plain = story.responder.host_port
     reset = ending(story)
     return {
         "name": words.server_name(facts),

@@ -46,12 +46,14 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.story import Story
+from pcapdiag.model.tls import TLS12, TLS13
 from pcapdiag.protocols.tls import names
 
 KIND = Kind(
@@ -78,9 +80,8 @@ KIND = Kind(
 )
 
 PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK, HANDSHAKE_FAILURE = 70, 86, 40
-TLS12 = 0x0303
-NEWEST = 0x0304
-"""TLS 1.3: who refuses a client that offers it has only older ones."""
+NEWEST = TLS13
+"""Who refuses a client that offers it has only older ones."""
 _CLIENT_IS_OLD = (
     "let {client} offer newer versions: Envoy tls_params tls_maximum_protocol_version TLSv1_3 (its "
     "upstream default ends at TLS 1.2), NGINX proxy_ssl_protocols, HAProxy server ... ssl-max-ver, "

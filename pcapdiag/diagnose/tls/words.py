@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.tls import Certificate, ClientHello, TlsFacts
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.tls import names
 
 LISTED = 6
@@ -105,7 +105,7 @@ def alpn_answer_known(facts: TlsFacts) -> bool:
 
 def date(nanoseconds: int) -> str:
     """Return a certificate's date as people write it, UTC to the second."""
-    seconds = min(max(nanoseconds // NANOSECONDS, 0), LATEST)
+    seconds = min(max(nanoseconds // SECOND, 0), LATEST)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

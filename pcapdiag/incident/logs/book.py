@@ -13,7 +13,7 @@ from pcapdiag.incident.logs.shelf import Shelf
 from pcapdiag.incident.logs.telling import log_line, observe
 from pcapdiag.model.logs import End, LogEntry, LogSource
 from pcapdiag.model.report import Connection, LogFile, LogLine, Logs
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_known
 
 MAX_COMPARED = 50_000
 """Connections that lines are compared with; of further ones none is tied."""
@@ -141,7 +141,7 @@ class _Served:
         span = self._spans.get((responder.ip, responder.port))
         if span is None or not verdict.failed or connection.same_as is not None:
             return 0
-        when = int(float(verdict.time or connection.end) * NANOSECONDS)
+        when = int(float(verdict.time or connection.end) * SECOND)
         if not span[0] <= when <= span[1]:
             return 0
         return verdict.count + sum(other.count for other in connection.other_failures)
@@ -170,15 +170,15 @@ def _log_file(
         form=shelf.form,
         lines=shelf.lines,
         unread=shelf.unread,
-        first_time=_time(shelf.first_time),
-        last_time=_time(shelf.last_time),
+        first_time=format_known(shelf.first_time),
+        last_time=format_known(shelf.last_time),
         failed=shelf.failed,
         tied=len(ties.ties),
         ambiguous=len(ties.ambiguous),
         outside=outside,
         without_connection=len(without),
-        clock_offset=known.offset / NANOSECONDS if known else None,
-        clock_error=known.error / NANOSECONDS if known else None,
+        clock_offset=known.offset / SECOND if known else None,
+        clock_error=known.error / SECOND if known else None,
         examples=[log_line(entry) for entry in without[:EXAMPLES]],
         notes=[*shelf.notes, *_notes(shelf, ties, shown)],
     )
@@ -226,7 +226,3 @@ def _kind(kinds: set[str]) -> Literal["access", "error", "mixed"]:
     if len(kinds) > 1:
         return "mixed"
     return "error" if kinds == {"error"} else "access"
-
-
-def _time(at: int | None) -> str | None:
-    return None if at is None else format_seconds(at)

@@ -7,7 +7,7 @@ from pcapdiag.diagnose.log_agreement import Agreement
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.logs import End, LogEntry
 from pcapdiag.model.report import EnvoyObserved, EnvoyWords, LogLine, Verdict
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import format_seconds, in_seconds
 
 MAX_FIELD = 1_000
 """Characters of one field of a line that are kept."""
@@ -21,7 +21,7 @@ def log_line(entry: LogEntry, tie: Tie | None = None, found: Agreement | None = 
         file=entry.file,
         line=entry.line,
         time=format_seconds(entry.time),
-        duration=_seconds(entry.duration),
+        duration=in_seconds(entry.duration),
         client=_end(entry.client),
         upstream=_end(entry.upstreams[-1]) if entry.upstreams else entry.upstream_name,
         upstream_local=_end(entry.upstream_local),
@@ -38,7 +38,7 @@ def log_line(entry: LogEntry, tie: Tie | None = None, found: Agreement | None = 
         message=_cut(entry.message),
     )
     if tie is not None:
-        line.leg, line.tied_by, line.apart = tie.leg, list(tie.shared), _seconds(tie.apart)
+        line.leg, line.tied_by, line.apart = tie.leg, list(tie.shared), in_seconds(tie.apart)
     if found is not None:
         line.agrees, line.why = found
     return line
@@ -79,7 +79,3 @@ def _end(end: End | None) -> str | None:
 
 def _cut(text: str | None) -> str | None:
     return text and text[:MAX_FIELD]
-
-
-def _seconds(duration: int | None) -> float | None:
-    return None if duration is None else duration / NANOSECONDS

@@ -16,7 +16,7 @@ from pcapdiag.model.http import Asked, Exchange
 MAX_TARGET = 80
 """Characters of a path and of a user agent that are kept."""
 MAX_ASKED = 256
-"""Requests of one connection that are noted; further ones are counted."""
+"""Requests of one connection that are noted."""
 GRPC_HEALTH = "grpc.health.v1.Health"
 SERVING = 1
 """Value of ``HealthCheckResponse.status``; everything else is not well."""
@@ -38,23 +38,35 @@ class AskedLog:
 
     def __init__(self) -> None:
         self.rows: list[Asked] = []
-        self.left_out = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further request is noted."""
+        return len(self.rows) >= MAX_ASKED
 
     def add(self, exchange: Exchange, message: bytes = b"") -> None:
         """Note an exchange; ``message`` is the beginning of a health call's answer."""
-        if exchange.request_time is None:
-            return
-        if len(self.rows) >= MAX_ASKED:
-            self.left_out += 1
+        if exchange.request_time is None or self.is_full:
             return
         health = is_health_call(exchange)
         outcome = _health(exchange, message) if health else _outcome(exchange)
         kind = 1 if health else _kind(exchange.user_agent, exchange.target or "")
-        target = (exchange.target or "").partition("?")[0][:MAX_TARGET]
-        self.rows.append(
-            Asked(exchange.request_time, kind, outcome, exchange.method or "", target,
-                  exchange.user_agent[:MAX_TARGET])
+        self._note(
+            exchange.request_time, kind, outcome, exchange.method or "", exchange.target or "",
+            exchange.user_agent,
         )  # fmt: skip
+
+    def add_healthy(self, time: int, status: int, method: str, target: str, agent: str) -> None:
+        """Note a request that was answered well, which was no health call."""
+        if not self.is_full:
+            outcome = status or NO_ANSWER
+            self._note(time, _kind(agent, target), outcome, method, target, agent)
+
+    def _note(
+        self, time: int, kind: int, outcome: int, method: str, target: str, agent: str
+    ) -> None:
+        path = target.partition("?")[0][:MAX_TARGET]
+        self.rows.append(Asked(time, kind, outcome, method, path, agent[:MAX_TARGET]))
 
 
 def is_health_call(exchange: Exchange) -> bool:

@@ -22,10 +22,10 @@ _LENGTH = re.compile(rb"\d{1,18}")
 def describe_request(exchange: Exchange, fields: Fields) -> None:
     """Fill in what a request's header fields tell."""
     first = dict(reversed(fields))
-    exchange.host = _short(first, b"host") or _short(first, b":authority") or None
-    exchange.user_agent = _short(first, b"user-agent")
-    exchange.request_id = _short(first, b"x-request-id") or None
-    exchange.traceparent = _short(first, b"traceparent") or None
+    exchange.host = short(first, b"host") or short(first, b":authority") or None
+    exchange.user_agent = short(first, b"user-agent")
+    exchange.request_id = short(first, b"x-request-id") or None
+    exchange.traceparent = short(first, b"traceparent") or None
     exchange.forwarded = not _FORWARDING.isdisjoint(first) or _are_of_envoy(first)
     exchange.expects_continue = b"expect" in first and _says(fields, b"expect", b"100-continue")
     _note_close(exchange, first, fields)
@@ -35,10 +35,10 @@ def describe_request(exchange: Exchange, fields: Fields) -> None:
 def describe_response(exchange: Exchange, fields: Fields) -> None:
     """Fill in what the header fields of a final response tell."""
     first = dict(reversed(fields))
-    exchange.server = _short(first, b"server")
-    exchange.via = _short(first, b"via")
-    exchange.proxy_error = _short(first, b"x-squid-error")
-    exchange.content_type = _short(first, b"content-type")
+    exchange.server = short(first, b"server")
+    exchange.via = short(first, b"via")
+    exchange.proxy_error = short(first, b"x-squid-error")
+    exchange.content_type = short(first, b"content-type")
     exchange.response_headers = len(fields) - sum(name[:1] == b":" for name, _ in fields)
     exchange.envoy_headers = _are_of_envoy(first)
     exchange.upstream_service_time = b"x-envoy-upstream-service-time" in first
@@ -61,7 +61,8 @@ def content_length(fields: Fields) -> int | None:
     return int(first) if _LENGTH.fullmatch(first) else None
 
 
-def _short(first: dict[bytes, bytes], name: bytes) -> str:
+def short(first: dict[bytes, bytes], name: bytes) -> str:
+    """Return the beginning of a field's value; empty where there is none."""
     value = first.get(name)
     return text(value[:MAX_VALUE]) if value else ""
 

@@ -96,6 +96,18 @@ class FrameReader:
         self._data: _Data | None = None
         self._skip = 0
 
+    @property
+    def is_between(self) -> bool:
+        """Whether all before a frame that is still to come, or has just begun, was read well."""
+        awaits = self._awaits_preface or self._awaits_settings
+        return not (awaits or self.problem or self.lost or self._data or self._skip)
+
+    def take_rest(self, from_initiator: bool) -> list[Piece]:
+        """Take away the bytes of a frame that has just begun."""
+        pieces = self._buffer.pieces(from_initiator)
+        self._buffer.clear()
+        return pieces
+
     def read(self, piece: Piece) -> Iterator[Frame]:
         """Yield the frames that a piece completes."""
         if piece.hole:

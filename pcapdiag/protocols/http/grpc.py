@@ -59,9 +59,14 @@ _UNITS = {
 }
 
 
+def says_grpc(content_type: bytes) -> bool:
+    """Return whether a content-type is gRPC's."""
+    return content_type.lower().startswith(b"application/grpc")
+
+
 def call_of(target: str | None, fields: dict[bytes, bytes]) -> GrpcFacts | None:
     """Return the call that a request makes, or None where its content-type is not gRPC's."""
-    if not fields.get(b"content-type", b"").lower().startswith(b"application/grpc"):
+    if not says_grpc(fields.get(b"content-type", b"")):
         return None
     service, slash, method = (target or "").removeprefix("/").rpartition("/")
     timeout = re.fullmatch(_TIMEOUT, fields.get(b"grpc-timeout", b""))

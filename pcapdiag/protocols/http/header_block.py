@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.protocols.http.frames import DEFAULT_FRAME_SIZE
 from pcapdiag.protocols.http.heads import Fields
 from pcapdiag.protocols.packet_buffer import Moment
 
@@ -15,6 +16,8 @@ MAX_LOOKED_UP = 100
 """Fields of a block that are looked up here: they fit a list, whatever a table of 4 kB holds."""
 _SHORT_INDICES = bytes(range(0x81, 0xFF))
 """Octets that are a whole field: its index in the tables (RFC 7541 section 6.1)."""
+NEW_NAME = b"\0"
+"""First octet of a field that stands in no table and is not added to one (6.2.2)."""
 _SIZE_UPDATE = b"\x20", b"\x40"
 """A change of the table's size begins with an octet from the first to before the second (6.3)."""
 
@@ -41,6 +44,29 @@ class HeaderBlocks:
         self._decoder = hpack.Decoder(max_header_list_size=MAX_LIST)
         self._decoder.max_allowed_table_size = MAX_TABLE
 
+    @property
+    def is_between(self) -> bool:
+        """Whether no block is open, and the table is of common size."""
+        table = self._decoder.header_table
+        return not self.stream_id and table.maxsize <= table.DEFAULT_SIZE
+
+    def entries(self) -> list[tuple[bytes, bytes]]:
+        """Return the dynamic table's names and values, the oldest one first."""
+        return list(reversed(self._decoder.header_table.dynamic_entries))
+
+    def add_entries(self, entries: list[tuple[bytes, bytes]]) -> None:
+        """Add names and values to the dynamic table, literal strings as blocks have them.
+
+        That is what blocks did which were passed over.
+        """
+        from pcapdiag.protocols.http.field_kinds import decoded  # Only here: most need it never.
+
+        try:
+            for name, content in entries:
+                self._decoder.header_table.add(decoded(name), decoded(content))
+        except self._error as error:
+            self._break(error)
+
     def begin(self, stream_id: int, flags: int, first: Moment, is_promise: bool) -> None:
         """Begin a block with HEADERS or PUSH_PROMISE."""
         self.stream_id, self.flags, self.first = stream_id, flags, first
@@ -66,11 +92,21 @@ class HeaderBlocks:
         try:
             return self._decode(block)
         except self._error as error:
-            self.lost = True
-            self.problem = f"a header block that cannot be decoded ({type(error).__name__})"
+            self._break(error)
             return None
 
+    def _break(self, error: Exception) -> None:
+        self.lost = True
+        self.problem = f"a header block that cannot be decoded ({type(error).__name__})"
+
     def _decode(self, block: bytes) -> Fields:
+        if block[:1] == NEW_NAME and len(block) <= DEFAULT_FRAME_SIZE:
+            # All blocks are like that which were skimmed over at first.
+            from pcapdiag.protocols.http.field_kinds import literal_fields
+
+            literal = literal_fields(block)
+            if literal is not None:
+                return literal
         # Most blocks begin with many fields that are only looked up, or are nothing else.
         others = block.lstrip(_SHORT_INDICES)
         table = self._decoder.header_table

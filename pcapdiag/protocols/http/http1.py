@@ -11,6 +11,7 @@ from collections import deque
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.http import Exchange, HttpFacts
+from pcapdiag.model.moment import moment
 from pcapdiag.protocols.http import http1_exchange as exchanges
 from pcapdiag.protocols.http.body import BodyReader
 from pcapdiag.protocols.http.heads import (
@@ -320,7 +321,7 @@ class Http1Reader:
         if protocol == WEBSOCKET:
             return False
         rest = [*self._requests.buffer.pieces(True), *self._responses.buffer.pieces(False)]
-        self._rest = sorted(rest, key=lambda piece: (piece.time, piece.frame))
+        self._rest = sorted(rest, key=moment)
         return False
 
     def _read_websocket(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from pcapdiag.model.ends import End
 from pcapdiag.model.http import Exchange, Version
 from pcapdiag.protocols.http.body import BODY_HEAD, BodyReader, Framing, framing
 from pcapdiag.protocols.http.describe import describe_request, describe_response
@@ -59,7 +58,7 @@ def take_response(exchange: Exchange, head: StatusHead) -> BodyReader:
     return body
 
 
-def note(exchange: Exchange, problem: str, by: Literal["initiator", "responder"]) -> None:
+def note(exchange: Exchange, problem: str, by: End) -> None:
     """Note what is not HTTP, unless something was noted before."""
     if problem and not exchange.malformed:
         exchange.malformed, exchange.malformed_by = problem, by

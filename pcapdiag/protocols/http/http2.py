@@ -1,8 +1,8 @@
 """Reads HTTP/2 from both ends of a connection (RFC 9113): streams, windows and events.
 
-Pieces must come in the order of the capture. Memory is bounded: streams that went well are dropped
-when they end, bodies pass without being held. What is not HTTP/2 becomes a fact, never an
-exception.
+All of it is read here; skimming.py passes over what goes well. Pieces must come in the order of the
+capture. Memory is bounded: streams that went well are dropped when they end, bodies pass without
+being held. What is not HTTP/2 becomes a fact, never an exception.
 """
 
 from __future__ import annotations
@@ -62,9 +62,8 @@ class Http2Reader:
         self._count = 0
         self._incomplete = not started
         if switched is not None:
-            self._count = switched.index + 1
-            self._open_stream(1, upgraded(switched))
-            self._note_open()
+            self._count = switched.index
+            self._number(self._open_stream(1, upgraded(switched)))
 
     def feed(self, piece: Piece) -> None:
         """Read the next bytes of an end."""
@@ -86,7 +85,7 @@ class Http2Reader:
         facts.streams = self._count
         stalls = chain.from_iterable(end.windows.stalls() for end in self._ends)
         facts.stalls = tuple(sorted(stalls, key=lambda stall: (stall.time, stall.frame)))
-        for stream in list(self._open.values()):
+        for _stream_id, stream in sorted(self._open.items()):
             self._keep(stream)
         kept, left_out = self._kept.finish()
         asked = self._asked.rows
@@ -164,10 +163,15 @@ class Http2Reader:
             stream.response_headers(fields, first)
             return
         if not stream.request_begun:
-            stream.exchange.index = self._count
-            self._count += 1
+            self._number(stream)
         stream.request_headers(fields, first)
-        self._note_open()
+
+    def _number(self, stream: Stream) -> None:
+        """Say of a request how many came before it."""
+        stream.exchange.index = self._count
+        self._count += 1
+        facts = self._events.facts
+        facts.most_open = max(facts.most_open, len(self._open))
 
     def _data(self, from_initiator: bool, end: _End, frame: Frame) -> None:
         stream = self._stream(frame.stream_id)
@@ -194,7 +198,7 @@ class Http2Reader:
 
     def _rst_stream(self, from_initiator: bool, frame: Frame) -> None:
         stream = self._stream(frame.stream_id)
-        after_headers = self._closed.get(frame.stream_id, False)
+        after_headers = self._was_answered(frame.stream_id)
         if stream is not None:
             after_headers = stream.response_begun
             stream.reset(from_initiator, int.from_bytes(frame.payload, "big"), frame.last)
@@ -214,7 +218,7 @@ class Http2Reader:
     def _stream(self, stream_id: int) -> Stream | None:
         """Return an open stream of the initiator, opened now if need be; pushed ones have none."""
         stream = self._open.get(stream_id)
-        if stream is not None or stream_id % 2 == 0 or stream_id in self._closed:
+        if stream is not None or stream_id % 2 == 0 or self._is_closed(stream_id):
             return stream
         if len(self._open) >= MAX_OPEN:
             # Counted, and its later frames are passed over.
@@ -224,6 +228,13 @@ class Http2Reader:
             return None
         exchange = Exchange(index=self._count, version="2", stream_id=stream_id)
         return self._open_stream(stream_id, exchange)
+
+    def _is_closed(self, stream_id: int) -> bool:
+        return stream_id in self._closed
+
+    def _was_answered(self, stream_id: int) -> bool:
+        """Return whether a closed stream's response had begun."""
+        return self._closed.get(stream_id, False)
 
     def _has_more(self, from_initiator: bool) -> bool:
         exchanges = (stream.exchange for stream in self._open.values())
@@ -236,10 +247,6 @@ class Http2Reader:
         for end in self._ends:
             end.windows.follow(stream_id)
         return stream
-
-    def _note_open(self) -> None:
-        facts = self._events.facts
-        facts.most_open = max(facts.most_open, len(self._open))
 
     def _close(self, stream: Stream, moment: Moment, is_reset: bool) -> None:
         del self._open[stream.stream_id]
@@ -260,4 +267,7 @@ class Http2Reader:
         exchange = stream.finished()
         exchange.local_reply = recognise(exchange)
         self._kept.add(exchange)
+        self._note_asked(stream, exchange)
+
+    def _note_asked(self, stream: Stream, exchange: Exchange) -> None:
         self._asked.add(exchange, stream.health)

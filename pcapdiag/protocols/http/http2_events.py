@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import GoAway, Http2Facts, Ping, RstStream
+from pcapdiag.model.moment import moment
 from pcapdiag.protocols.http.frames import ACK, Frame
 
 MAX_EVENTS = 100
@@ -84,14 +86,14 @@ class ConnectionEvents:
         if words and not self.facts.problem:
             self.facts.problem = words
             self.facts.problem_frame = frame
-            self.facts.problem_by = "initiator" if from_initiator else "responder"
+            self.facts.problem_by = side_of(from_initiator)
 
     def finish(self) -> Http2Facts:
         """Return everything that was gathered."""
         pings = list(self._unanswered.values())
         if self._answered is not None:
             pings.append(self._answered)
-        self.facts.pings = tuple(sorted(pings, key=lambda ping: (ping.time, ping.frame)))
+        self.facts.pings = tuple(sorted(pings, key=moment))
         self.facts.rst_streams = tuple(self._resets)
         self.facts.goaways = tuple(self._goaways)
         return self.facts

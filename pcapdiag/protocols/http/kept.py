@@ -36,6 +36,20 @@ class KeptExchanges:
         self._after = 0
         self._taken = 0
 
+    def pass_over(self, count: int) -> None:
+        """Count healthy exchanges that were not read."""
+        self._taken += count
+
+    @property
+    def wanted(self) -> int:
+        """How many healthy exchanges are kept next."""
+        return self._after if self._room else 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further alarming exchange is kept."""
+        return not self._room
+
     def add(self, exchange: Exchange) -> None:
         """Take an exchange that will not change any more."""
         self._taken += 1
@@ -58,5 +72,8 @@ class KeptExchanges:
         return kept, self._taken - len(kept)
 
     def _keep(self, *exchanges: Exchange) -> None:
-        room = MAX_EXCHANGES - NEIGHBOURS - len(self._kept)
-        self._kept += exchanges[: max(0, room)]
+        self._kept += exchanges[: self._room]
+
+    @property
+    def _room(self) -> int:
+        return MAX_EXCHANGES - NEIGHBOURS - len(self._kept)

@@ -6,7 +6,8 @@ import re
 
 from pcapdiag.model.application import Protocol
 from pcapdiag.protocols.http.heads import TOKEN, plausible_head
-from pcapdiag.protocols.tls.sniff import HEADER, plausible_header, speaks_tls
+from pcapdiag.protocols.tls.numbers import HEADER
+from pcapdiag.protocols.tls.sniff import plausible_header, speaks_tls
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """The client connection preface (RFC 9113 section 3.4)."""

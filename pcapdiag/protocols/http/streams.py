@@ -29,7 +29,8 @@ _CONNECTION_FIELDS = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
 """Must not be in HTTP/2 (RFC 9113 section 8.2.2)."""
-_NO_BODY = (204, 304)
+NO_BODY = (204, 304)
+"""Statuses of answers without a body (RFC 9110 section 6.4.1)."""
 
 
 class Stream:
@@ -61,17 +62,17 @@ class Stream:
         if fields is None:
             exchange.headers_unknown = True
             return
-        exchange.method = text((value(fields, b":method") or b"")[:MAX_METHOD]) or None
-        exchange.target = text((value(fields, b":path") or b"")[:MAX_TARGET]) or None
+        exchange.method = method_text(value(fields, b":method") or b"") or None
+        exchange.target = target_text(value(fields, b":path") or b"") or None
         describe_request(exchange, fields)
         if exchange.method is None:
             note(exchange, "a request without :method", "initiator")
-        note(exchange, _broken_fields(fields), "initiator")
+        note(exchange, broken_fields(fields), "initiator")
 
     def response_headers(self, fields: Fields | None, first: Moment) -> None:
         """Take an interim or the final response's headers, or its trailers."""
         exchange = self.exchange
-        status = _status(fields) if fields is not None else None
+        status = status_of(value(fields, b":status") or b"") if fields is not None else None
         if self.response_begun:
             if fields is not None:
                 describe_trailers(exchange, fields)
@@ -92,7 +93,7 @@ class Stream:
             exchange.upgrade = TUNNEL
         if status is None:
             note(exchange, "an answer without a valid :status", "responder")
-        note(exchange, _broken_fields(fields), "responder")
+        note(exchange, broken_fields(fields), "responder")
 
     def data(self, from_initiator: bool, payload: bytes, missing: int) -> None:
         """Count a part of a body."""
@@ -120,7 +121,7 @@ class Stream:
         response_ends(exchange, moment)
         exchange.complete = True
         expected = exchange.expected_length
-        may_differ = exchange.method in ("HEAD", "CONNECT") or exchange.status in _NO_BODY
+        may_differ = exchange.method in ("HEAD", "CONNECT") or exchange.status in NO_BODY
         if expected is not None and not (may_differ or self.missing or exchange.headers_unknown):
             if exchange.length != expected:
                 words = f"content-length {expected:,} and a body of {exchange.length:,} bytes"
@@ -151,12 +152,23 @@ def upgraded(exchange: Exchange) -> Exchange:
     return Exchange(version="2", stream_id=1, interim=exchange.interim + 1, **values)
 
 
-def _status(fields: Fields) -> int | None:
-    status = value(fields, b":status") or b""
+def method_text(method: bytes) -> str:
+    """Return what is kept of a ``:method``."""
+    return text(method[:MAX_METHOD])
+
+
+def target_text(path: bytes) -> str:
+    """Return what is kept of a ``:path``."""
+    return text(path[:MAX_TARGET])
+
+
+def status_of(status: bytes) -> int | None:
+    """Return the number of a ``:status``, or None where it is none."""
     return int(status) if len(status) == 3 and status.isdigit() else None
 
 
-def _broken_fields(fields: Fields) -> str:
+def broken_fields(fields: Fields) -> str:
+    """Return in words what field HTTP/2 forbids; empty where there is none."""
     names = [name for name, _ in fields]
     together = b"".join(names)
     if _CONNECTION_FIELDS.isdisjoint(names) and together == together.lower():

@@ -25,6 +25,20 @@ class SendWindows:
         self._stalls: list[Stall] = []
         self._known = True
 
+    @property
+    def initial(self) -> int:
+        """What a stream that is opened begins with."""
+        return self._initial
+
+    @property
+    def connection(self) -> int:
+        """The connection's window: bytes that may still be sent on all streams together."""
+        return self._windows[CONNECTION]
+
+    def set_connection(self, size: int) -> None:
+        """Say what the connection's window is, of which not all was seen here."""
+        self._windows[CONNECTION] = size
+
     def lose(self) -> None:
         """Frames were missed: windows are not known any more."""
         self._known = False

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pcapdiag.model.tls import Certificate, CertificateFlight
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.tls.cursor import Cursor, CutShortError
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.limits import MAX_CERTIFICATE_NAMES, MAX_CERTIFICATES, MAX_TEXT
@@ -198,7 +199,7 @@ def _signature(certificate: x509.Certificate) -> str:
 
 
 def _nanoseconds(moment: datetime) -> int:
-    return min(int(moment.timestamp()) * 1_000_000_000, LATEST)
+    return min(int(moment.timestamp()) * SECOND, LATEST)
 
 
 def _text(value: str | bytes) -> str:

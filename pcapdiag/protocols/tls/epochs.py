@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pcapdiag.model.tls import ClientHello, KeyState, ServerHello
+from pcapdiag.model.tls import TLS13, ClientHello, KeyState, ServerHello
 from pcapdiag.protocols.tls.hello import ENCRYPT_THEN_MAC
 from pcapdiag.protocols.tls.limits import MAX_FAILURES, MAX_LOST_RECORDS, WRONG_AFTER
 from pcapdiag.protocols.tls.records import RawRecord
@@ -14,8 +14,6 @@ from pcapdiag.protocols.tls.records import RawRecord
 if TYPE_CHECKING:
     from pcapdiag.protocols.tls.keylog import KeyLog, Secrets
     from pcapdiag.protocols.tls.protection import Protection
-
-TLS13 = 0x0304
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import msgspec
 
-from pcapdiag.model.tls import ClientHello, ServerHello
+from pcapdiag.model.tls import SSL3, TLS12, TLS13, ClientHello, ServerHello
 from pcapdiag.protocols.tls.cursor import Cursor, CutShortError
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.ja import REMEMBERED, ja3, ja4
@@ -23,7 +23,6 @@ SUPPORTED_VERSIONS, KEY_SHARE, ENCRYPTED_CLIENT_HELLO = 43, 51, 0xFE0D
 
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The random of a HelloRetryRequest (RFC 8446 section 4.1.3)."""
-SSL3, TLS12, TLS13 = 0x0300, 0x0303, 0x0304
 TLS13_SUITES = 0x13
 """First byte of every cipher suite of TLS 1.3."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.moment import moment
 from pcapdiag.model.tls import Record, ServerHello
 
 _HASH_SIZES = {0x1302: 48, 0x1306: 64}
 _TAG_SIZES = {0x1305: 8}
 _HANDSHAKE_HEADER, _INNER_TYPE, _ALERT = 4, 1, 2
-_EMPTY_CERTIFICATE = 8
+EMPTY_CERTIFICATE = 8
 """Bytes of a Certificate message without any (RFC 8446 section 4.4.2)."""
 PADDING = 16
 """Zeros that the SSLSocket of a JDK adds to records; others add none (OutputRecord.t13Encrypt)."""
@@ -39,7 +40,7 @@ class Sizes(msgspec.Struct, frozen=True):
         """Those of a cipher: with the hash of a Finished, the inner type and the tag."""
         over = _INNER_TYPE + _TAG_SIZES.get(cipher, 16)
         finished = _HANDSHAKE_HEADER + _HASH_SIZES.get(cipher, 32)
-        return cls(finished + over, _ALERT + over, _EMPTY_CERTIFICATE + over)
+        return cls(finished + over, _ALERT + over, EMPTY_CERTIFICATE + over)
 
     def is_finished(self, record: Record) -> bool:
         """True for the length of a Finished alone."""
@@ -81,7 +82,7 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
     sizes = Sizes.of(hello.cipher)
     answers = client.records
     if has_early:
-        answers = [each for each in answers if _key(each) > (hello.time, hello.frame)]
+        answers = [each for each in answers if moment(each) > moment(hello)]
     end = _end_of_handshake(answers, sizes, has_early)
     finished = None if end is None else answers[end]
     client_alert = _client_alert(client, answers, sizes, finished)
@@ -113,10 +114,6 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
         client_alert=client_alert,
         server_alert=server_alert,
     )
-
-
-def _key(record: Record) -> tuple[int, int]:
-    return record.time, record.frame
 
 
 def _alert(sealed: Sealed, sizes: Sizes, pads: bool) -> Record | None:
@@ -172,7 +169,7 @@ def _end_of_handshake(answers: list[Record], sizes: Sizes, has_early: bool) -> i
             if record.length == length:
                 return index
     # One record for the whole flight: an empty or real Certificate before the Finished.
-    is_whole = answers[0].length >= sizes.finished + _EMPTY_CERTIFICATE and not has_early
+    is_whole = answers[0].length >= sizes.finished + EMPTY_CERTIFICATE and not has_early
     return 0 if is_whole else None
 
 
@@ -189,7 +186,7 @@ def _server_flight(
     first = finished if has_early else (answers[0] if answers else None)
     if first is None:
         return list(records), []
-    flight = [each for each in records if _key(each) < _key(first)]
+    flight = [each for each in records if moment(each) < moment(first)]
     return flight, records[len(flight) :]
 
 
@@ -204,5 +201,5 @@ def _tickets(rest: list[Record], asked: Record | None) -> int:
         leading += 1
     if not rest or rest[0].length not in TICKET_SIZES:
         return 0
-    is_answer = len(rest) == 1 and asked is not None and _key(asked) < _key(rest[0])
+    is_answer = len(rest) == 1 and asked is not None and moment(asked) < moment(rest[0])
     return 0 if is_answer else leading

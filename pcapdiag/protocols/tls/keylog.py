@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 from typing import NoReturn
 
+from pcapdiag.model.bounded import entry
+
 MAX_SESSIONS = 50_000
 """Sessions kept, some 600 bytes each; the first ones."""
 MAX_LINE = 1000
@@ -170,13 +172,11 @@ class KeyLog:
         return True
 
     def _keep(self, random: bytes, field: str, secret: bytes, where: tuple[bytes, int]) -> None:
-        session = self._sessions.get(random)
+        session = entry(self._sessions, random, MAX_SESSIONS, Secrets)
         if session is None:
-            if len(self._sessions) >= MAX_SESSIONS:
-                self._left_out.add(*where)
-                return
-            session = self._sessions[random] = Secrets()
-        setattr(session, field, secret)
+            self._left_out.add(*where)
+        else:
+            setattr(session, field, secret)
 
 
 def _may_grow(words: list[bytes]) -> bool:

@@ -19,24 +19,22 @@ from pcapdiag.protocols.tls.limits import (
     MAX_HELD,
     MAX_HELD_BYTES,
 )
-from pcapdiag.protocols.tls.records import RawRecord
-from pcapdiag.protocols.tls.side import Side
-from pcapdiag.protocols.tls.sniff import (
+from pcapdiag.protocols.tls.numbers import (
     ALERT,
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
-    HANDSHAKE,
-    HEADER,
-)
-from pcapdiag.protocols.tls.summary import facts
-from pcapdiag.protocols.tls.talk import (
     CLIENT_HELLO,
     END_OF_EARLY_DATA,
     FINISHED,
+    HANDSHAKE,
+    HEADER,
     KEY_UPDATE,
     SERVER_HELLO,
-    Talk,
 )
+from pcapdiag.protocols.tls.records import RawRecord
+from pcapdiag.protocols.tls.side import Side
+from pcapdiag.protocols.tls.summary import facts
+from pcapdiag.protocols.tls.talk import Talk
 
 if TYPE_CHECKING:
     from pcapdiag.protocols.tls.keylog import KeyLog

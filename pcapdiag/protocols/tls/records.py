@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import msgspec
 
 from pcapdiag.model.application import Piece
 from pcapdiag.protocols.tls.limits import MAX_FALSE_STARTS
+from pcapdiag.protocols.tls.numbers import APPLICATION_DATA, HANDSHAKE, HEADER
 from pcapdiag.protocols.tls.sniff import (
-    APPLICATION_DATA,
-    HANDSHAKE,
-    HEADER,
+    HEADER_LOOK,
     is_ssl2_hello,
     plausible_header,
+    possible_records,
     ssl2_length,
 )
 
-_HEADER_LOOK = re.compile(rb"(?=[\x14-\x18]\x03[\x00-\x04])", re.DOTALL)
 _SSL2_LENGTH = 2
 """Bytes of the length in front of an SSL 2.0 style hello."""
 
@@ -127,7 +125,7 @@ class RecordReader:
         if self._lost is not None:
             yield from self._search(at_end=True)
         header = bytes(self._part.header) if self._part else b""
-        if 0 < len(header) < HEADER and not _HEADER_LOOK.match(header.ljust(3, b"\x03")):
+        if 0 < len(header) < HEADER and not HEADER_LOOK.match(header.ljust(3, b"\x03")):
             self.bad_header = header
 
     def rest(self) -> RawRecord | None:
@@ -228,14 +226,7 @@ class RecordReader:
 
         One that follows a hole directly, or ends where the next begins or where the bytes end.
         """
-        for look in _HEADER_LOOK.finditer(data):
-            at = look.start()
-            header = data[at : at + HEADER]
-            if len(header) < HEADER:
-                break
-            if not plausible_header(header):
-                continue
-            end = at + HEADER + int.from_bytes(header[3:], "big")
+        for at, end in possible_records(data):
             if at == 0 and self._is_behind_hole:
                 return at, True
             if end + HEADER <= len(data):

@@ -9,8 +9,8 @@ from pcapdiag.protocols.tls.epochs import Epochs
 from pcapdiag.protocols.tls.handshake import HandshakeJoiner
 from pcapdiag.protocols.tls.infer import Sealed
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS, MAX_ALERTS
+from pcapdiag.protocols.tls.numbers import APPLICATION_DATA
 from pcapdiag.protocols.tls.records import RawRecord, RecordReader
-from pcapdiag.protocols.tls.sniff import APPLICATION_DATA
 
 _ALERT_SIZE = 2
 _LEVELS = (1, 2)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from pcapdiag.protocols.tls.limits import MAX_RECORD
+from pcapdiag.protocols.tls.numbers import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    CLIENT_HELLO,
+    HANDSHAKE,
+    HEADER,
+    HEARTBEAT,
+    SERVER_HELLO,
+)
 
-CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = range(20, 25)
-"""Record types (RFC 8446 section 5.1, RFC 6520)."""
-CLIENT_HELLO, SERVER_HELLO, HELLO_REQUEST = 1, 2, 0
-HEADER = 5
-"""Bytes of a record's header."""
-
+HEADER_LOOK = re.compile(rb"(?=[\x14-\x18]\x03[\x00-\x04])", re.DOTALL)
+"""Where the first 3 bytes of a record's header are."""
 _MIN_HELLO = 2 + 32 + 1 + 2 + 1
 """Version, random, an empty session id, a cipher, a compression: the shortest hello."""
 _ALERT_LEVELS = (1, 2)
@@ -23,6 +32,17 @@ def plausible_header(header: bytes) -> bool:
     if header[0] == CHANGE_CIPHER_SPEC:
         return 0 < length <= 256
     return length <= MAX_RECORD and (length > 0 or header[0] == APPLICATION_DATA)
+
+
+def possible_records(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where a record may begin, by its whole header, and where it then ends."""
+    for look in HEADER_LOOK.finditer(data):
+        at = look.start()
+        header = data[at : at + HEADER]
+        if len(header) < HEADER:
+            return
+        if plausible_header(header):
+            yield at, at + HEADER + int.from_bytes(header[3:], "big")
 
 
 def is_ssl2_hello(first: bytes) -> bool:

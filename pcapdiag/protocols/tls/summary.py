@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
-from pcapdiag.model.tls import Alert, KeyState, Record, ServerHello, TlsFacts
+from pcapdiag.model.moment import moment
+from pcapdiag.model.tls import TLS13, Alert, KeyState, Record, ServerHello, TlsFacts
 from pcapdiag.protocols.tls.infer import MAX_FLIGHT, Sizes, Told, infer
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
 from pcapdiag.protocols.tls.names import message_name
+from pcapdiag.protocols.tls.numbers import APPLICATION_DATA, NEW_SESSION_TICKET, SERVER_HELLO
 from pcapdiag.protocols.tls.side import Side
-from pcapdiag.protocols.tls.sniff import APPLICATION_DATA
-from pcapdiag.protocols.tls.talk import (
-    NEW_SESSION_TICKET,
-    SERVER_HELLO,
-    TLS13,
-    Talk,
-)
+from pcapdiag.protocols.tls.talk import Talk
 
 FLIGHT = "encrypted handshake messages"
 CIPHERS = (0x1301, 0x1302)
@@ -78,7 +74,7 @@ def _keyed(items: list[_P], side: int) -> Iterator[tuple[tuple[int, int], int, i
     """Items with the place of the latest one so far: what came late holds up what follows."""
     latest = (0, 0)
     for index, item in enumerate(items):
-        latest = max(latest, (item.time, item.frame))
+        latest = max(latest, moment(item))
         yield latest, side, index, item
 
 
@@ -158,21 +154,17 @@ def _stopped_at(talk: Talk, client: Side, server: Side, told: Told | None) -> st
             name = "HelloRetryRequest" if is_retry else message_name(last.type)
             steps.append((last.time, last.frame, name, side))
         if side.sealed_finished is not None:
-            steps.append((*_place(side.sealed_finished), "Finished", side))
+            steps.append((*moment(side.sealed_finished), "Finished", side))
     if told is not None and told.server_flight is not None:
         what = "Finished" if told.server_finished else FLIGHT
-        steps.append((*_place(told.server_flight), what, server))
+        steps.append((*moment(told.server_flight), what, server))
     if told is not None and told.client_finished is not None:
-        steps.append((*_place(told.client_finished), "Finished", client))
+        steps.append((*moment(told.client_finished), "Finished", client))
     if not steps:
         return ""
     # Of two steps in one packet the later one in this list is the later one on the wire.
     *_, what, side = max(enumerate(steps), key=lambda each: (each[1][:2], each[0]))[1]
     return f"{what} by the {side.name}"
-
-
-def _place(record: Record) -> tuple[int, int]:
-    return record.time, record.frame
 
 
 def _has_started(talk: Talk, client: Side, server: Side) -> bool:

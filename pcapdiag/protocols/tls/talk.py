@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.model.tls import CertificateFlight, ClientHello, Message, ServerHello
+from pcapdiag.model.tls import TLS13, CertificateFlight, ClientHello, Message, ServerHello
 from pcapdiag.protocols.tls.certificates import read_certificates
 from pcapdiag.protocols.tls.compressed import read_compressed
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
@@ -15,23 +15,18 @@ from pcapdiag.protocols.tls.hello import (
     read_server_hello,
 )
 from pcapdiag.protocols.tls.limits import MAX_MESSAGES
-
-(
-    CLIENT_HELLO,
-    SERVER_HELLO,
-    NEW_SESSION_TICKET,
-    END_OF_EARLY_DATA,
-    ENCRYPTED_EXTENSIONS,
-    CERTIFICATE,
-    SERVER_KEY_EXCHANGE,
+from pcapdiag.protocols.tls.numbers import (
     CERTIFICATE_REQUEST,
-    FINISHED,
-    KEY_UPDATE,
+    CERTIFICATES,
+    CLIENT_HELLO,
     COMPRESSED_CERTIFICATE,
-) = (1, 2, 4, 5, 8, 11, 12, 13, 20, 24, 25)
-_CERTIFICATES = (CERTIFICATE, COMPRESSED_CERTIFICATE)
-TLS13 = 0x0304
-_NAMED_CURVE = 3
+    ENCRYPTED_EXTENSIONS,
+    FINISHED,
+    NAMED_CURVE,
+    NEW_SESSION_TICKET,
+    SERVER_HELLO,
+    SERVER_KEY_EXCHANGE,
+)
 
 
 class Talk:
@@ -83,7 +78,7 @@ class Talk:
                 self.client_hello = hello
             elif self.second_hello is None:
                 self.second_hello = hello
-        elif message.type in _CERTIFICATES and self.client_certificates is None:
+        elif message.type in CERTIFICATES and self.client_certificates is None:
             self.client_certificates = self._certificates(message)
 
     def _by_server(self, message: HandshakeMessage) -> None:
@@ -92,7 +87,7 @@ class Talk:
             self._hello(message)
         elif kind == ENCRYPTED_EXTENSIONS and self.server_hello is not None:
             self.server_hello = add_encrypted_extensions(self.server_hello, message)
-        elif kind in _CERTIFICATES and self.server_certificates is None:
+        elif kind in CERTIFICATES and self.server_certificates is None:
             self.server_certificates = self._certificates(message)
         elif kind == SERVER_KEY_EXCHANGE:
             self._key_exchange(message)
@@ -120,7 +115,7 @@ class Talk:
     def _key_exchange(self, message: HandshakeMessage) -> None:
         """Take the named curve of an ECDHE key exchange (RFC 8422 section 5.4)."""
         hello, body = self.server_hello, message.body
-        if hello is None or hello.group is not None or len(body) < 3 or body[0] != _NAMED_CURVE:
+        if hello is None or hello.group is not None or len(body) < 3 or body[0] != NAMED_CURVE:
             return
         group = int.from_bytes(body[1:3], "big")
         self.server_hello = msgspec.structs.replace(hello, group=group)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from pcapdiag.model.report import Finding, Group, Report
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.annotate.table import PREFIX, FrameTexts
 from pcapdiag.report.clock import Clock, TimeMode
@@ -41,7 +42,7 @@ def _lines(report: Report, texts: FrameTexts, filtered: bool, clock: Clock) -> I
     yield from (_finding(finding) for finding in report.findings[:FINDINGS])
     more = max(len(report.groups) - GROUPS, 0) + max(len(report.findings) - FINDINGS, 0)
     if more:
-        yield f"And {words.count(more, 'more line')}: pcapdiag analyze tells all."
+        yield f"And {counted(more, 'more line')}: pcapdiag analyze tells all."
     yield from _input(report)
     yield from _limits(texts)
 
@@ -50,7 +51,7 @@ def _group(group: Group, clock: Clock) -> str:
     to = f" to {shown(group.responder)}" if group.responder else ""
     when = f", {clock.span(group.first, group.last)}" if group.first and group.last else ""
     return (
-        f"FAILED {words.count(group.connections, 'connection')}{to}{when}: {shown(group.title)} "
+        f"FAILED {counted(group.connections, 'connection')}{to}{when}: {shown(group.title)} "
         f"({group.code}), who: {words.PARTY[group.party]}; "
         f"{stream_filter(group.streams, group.connections)}"
     )
@@ -72,12 +73,12 @@ def _input(report: Report) -> Iterator[str]:
 
 def _limits(texts: FrameTexts) -> Iterator[str]:
     if texts.by_frame:
-        frames = words.count(len(texts.by_frame), "frame")
+        frames = counted(len(texts.by_frame), "frame")
         yield f'Comments on {frames}; display filter: frame.comment contains "pcapdiag".'
     if texts.full:
         yield "No room for comments on all frames that matter; decisive ones came first."
     elif texts.left_out:
-        yield f"{words.count(texts.left_out, 'comment')} left out: too many on one frame."
+        yield f"{counted(texts.left_out, 'comment')} left out: too many on one frame."
 
 
 def _name(path: str) -> str:

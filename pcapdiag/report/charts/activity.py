@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.report import Activity, Point, Report
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import SECOND, parse_seconds
 from pcapdiag.report import words
 from pcapdiag.report.clock import between
 
@@ -49,7 +49,7 @@ def strips(report: Report) -> list[Strip]:
     """Return the rows of the capture, or of each point, by the first point's clock."""
     start = picture_start(report)
     found = [
-        (label, activity, (begin - start) / NANOSECONDS)
+        (label, activity, (begin - start) / SECOND)
         for label, activity, begin in _activities(report)
     ]
     span = max((begin + one.bin * len(one.packets) for _, one, begin in found), default=0.0)
@@ -109,7 +109,7 @@ def picture_start(report: Report) -> int:
 
 
 def _aligned(point: Point, time: str) -> int:
-    return parse_seconds(time) + round((point.clock_offset or 0.0) * NANOSECONDS)
+    return parse_seconds(time) + round((point.clock_offset or 0.0) * SECOND)
 
 
 def _label(point: Point) -> str:

@@ -22,6 +22,8 @@ Align = Literal["left", "center", "right"]
 
 HEAD_LENGTH, HEAD_WIDTH = 6.5, 5.0
 """Of an arrow's head, points."""
+CROSS = 4.0
+"""Points from a cross's middle to its tips, across and down."""
 MAX_PIXELS = 100_000_000
 """Of a PNG; one that would have more gets fewer per inch."""
 _SETTINGS: dict[Any, Any] = {
@@ -152,10 +154,10 @@ class Canvas:
         corners = [(x, y), (back, y - HEAD_WIDTH / 2), (back, y + HEAD_WIDTH / 2)]
         self.page.add_patch(Polygon(corners, facecolor=colour, edgecolor="none", zorder=3))
 
-    def cross(self, x: float, y: float, colour: str, reach: float = 4.0) -> None:
+    def cross(self, x: float, y: float, colour: str) -> None:
         """Draw a cross: something ends here."""
         for sign in (1, -1):
-            ends = [(x - reach, y - sign * reach), (x + reach, y + sign * reach)]
+            ends = [(x - CROSS, y - sign * CROSS), (x + CROSS, y + sign * CROSS)]
             self.line(ends, colour, width=2, zorder=4)
 
 

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Report
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
-from pcapdiag.report import words
+from pcapdiag.model.units import SECOND, counted, parse_seconds
 from pcapdiag.report.chain import own_timeline
 
 MAX_ROWS = 30
@@ -73,7 +71,7 @@ def _grouped(failed: Iterable[Connection], start: int) -> list[BarRow]:
 
 def _row(connection: Connection, start: int, *, alone: bool) -> BarRow:
     verdict = connection.verdict
-    to = join_port(connection.responder.ip, connection.responder.port)
+    to = connection.responder.host_port
     name = f"{connection.stream}  {to}" if alone else to
     return BarRow(name, verdict.code, verdict.attribution.party, [_bar(connection, start)])
 
@@ -83,7 +81,7 @@ def _bar(connection: Connection, start: int) -> Bar:
     times = [entry.time for entry in own_timeline(connection) if entry.frame in frames]
     decided = times[-1] if times else connection.end
     first, last, at = (
-        (parse_seconds(time) - start) / NANOSECONDS
+        (parse_seconds(time) - start) / SECOND
         for time in (connection.start, connection.end, decided)
     )
     return Bar(first, max(first, last), min(max(at, first), max(first, last)))
@@ -93,5 +91,5 @@ def _rest(rows: list[BarRow]) -> str:
     if not rows:
         return ""
     number = sum(row.count for row in rows)
-    text = f"and {words.count(number, 'more failed connection')}"
-    return text + (f" in {words.count(len(rows), 'more row')}" if number > len(rows) else "")
+    text = f"and {counted(number, 'more failed connection')}"
+    return text + (f" in {counted(len(rows), 'more row')}" if number > len(rows) else "")

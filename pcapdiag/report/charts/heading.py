@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pcapdiag.model.report import Connection, Report, SegmentSeries
+from pcapdiag.model.units import counted
 from pcapdiag.report import evidence, words
 from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.look import BODY, LINE, MARGIN, SMALL, TITLE, Look
@@ -105,7 +106,7 @@ def _sure(confidence: float) -> str:
 
 def _traffic(connection: Connection) -> str:
     packets = connection.packets.initiator + connection.packets.responder
-    text = words.count(packets, "packet")
+    text = counted(packets, "packet")
     sizes = connection.bytes.initiator, connection.bytes.responder
     if any(sizes):
         text += f", {words.size(sizes[0])} there and {words.size(sizes[1])} back"
@@ -117,12 +118,12 @@ def capture_heading(report: Report, look: Look) -> Heading:
     """Return the title of a whole capture: how much failed, of what, and when."""
     summary, capture = report.summary, report.capture
     room = look.points - 2 * MARGIN
-    all_of_them = words.count(summary.connections, "connection")
+    all_of_them = counted(summary.connections, "connection")
     if summary.failed:
         title = f"{summary.failed:,} of {all_of_them} failed"
     else:
         title = f"no failure in {all_of_them}"
-    what = f"{words.count(capture.packets, 'packet')}, {words.size(capture.bytes)}"
+    what = f"{counted(capture.packets, 'packet')}, {words.size(capture.bytes)}"
     if capture.first_time and capture.last_time:
         took = duration(max(between(capture.first_time, capture.last_time), 0.0))
         what += f", {took} from {look.clock.absolute(capture.first_time)}"
@@ -164,7 +165,7 @@ def connection_caption(
     told += _some("NOTE", connection.verdict.notes, NOTES)
     series = connection.series
     if isinstance(series, SegmentSeries) and series.thinned:
-        left_out = words.count(series.thinned, "packet")
+        left_out = counted(series.thinned, "packet")
         told.append(("DRAWN", f"{left_out} of the many are not drawn, chosen evenly over time"))
     room = look.points - 2 * MARGIN - LABEL
     texts = [Said(label, wrapped(text, room, BODY, most=TEXT_LINES)) for label, text in told]
@@ -192,5 +193,5 @@ def source(report: Report) -> str:
 def _first(files: Sequence[str]) -> str:
     if not files:
         return "no file"
-    more = f" and {words.count(len(files) - 1, 'file')} more" if len(files) > 1 else ""
+    more = f" and {counted(len(files) - 1, 'file')} more" if len(files) > 1 else ""
     return os.path.basename(files[0]) + more

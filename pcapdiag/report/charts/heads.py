@@ -1,6 +1,8 @@
-"""The heads of a ladder's lanes: who is there, and who of them did it."""
+"""The lanes of a ladder: who is at their heads and did it, and the packets that show it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,6 +12,8 @@ from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.look import BODY, LINE, MARGIN, SMALL
 from pcapdiag.report.charts.ruler import elided, width
 
+LABEL_ROW = 16.0
+"""Points that the verdict takes below the packet that decides."""
 _DID, _MAY = "did it", "maybe"
 
 
@@ -67,7 +71,7 @@ def did_it(connection: Connection, side: str) -> str:
     return ""
 
 
-def label_of(connection: Connection) -> str:
+def decision_of(connection: Connection) -> str:
     """Return what is written at the packet that decides: the code, and who did it."""
     verdict = connection.verdict
     if verdict.attribution.side == "unknown":
@@ -75,10 +79,30 @@ def label_of(connection: Connection) -> str:
     return f"{verdict.code} by the {words.PARTY[verdict.attribution.party]}"
 
 
-def draw_label(
+def draw_decisive(
+    canvas: Canvas,
+    frame: int,
+    row: tuple[float, float],
+    lanes: Sequence[Lane],
+    colour: str,
+    label: str = "",
+) -> None:
+    """Lay the colour of who did it behind a packet's row, given by its top and height.
+
+    With a ``label`` it is the packet that decides: the verdict stands at the row's foot.
+    """
+    top, height = row
+    tint, wide = canvas.look.tint(colour, 0.16 if label else 0.07), canvas.width - 2 * MARGIN + 12
+    canvas.rectangle(MARGIN - 6, top, wide, height, tint, gid=f"decisive-{frame}")
+    canvas.rectangle(MARGIN - 9, top, 3, height, colour)
+    if label:
+        y = top + height - LABEL_ROW / 2 - 1.5
+        _draw_label(canvas, label, (lanes[0].x, lanes[-1].x), y, colour)
+
+
+def _draw_label(
     canvas: Canvas, label: str, between: tuple[float, float], y: float, colour: str
 ) -> None:
-    """Write the verdict at the packet that decides, on the colour of who did it."""
     middle = sum(between) / 2
     text = elided(label, between[1] - between[0] - 24, BODY, True)
     wide = width(text, BODY, True) + 14

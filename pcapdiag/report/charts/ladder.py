@@ -11,11 +11,18 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
 from pcapdiag.report.charts.arrow import Arrow
 from pcapdiag.report.charts.canvas import Canvas
-from pcapdiag.report.charts.heads import Lane, did_it, draw_head, draw_label, head_height, label_of
+from pcapdiag.report.charts.heads import (
+    LABEL_ROW,
+    Lane,
+    decision_of,
+    did_it,
+    draw_decisive,
+    draw_head,
+    head_height,
+)
 from pcapdiag.report.charts.look import BODY, MARGIN, SMALL, Look, party_of
 from pcapdiag.report.charts.ruler import drawable, elided, width
 from pcapdiag.report.charts.story import Fate, Packet, Quiet, Row
@@ -28,7 +35,7 @@ BEFORE = 20.0
 DETAIL_SHARE = 0.3
 PATH = 30.0
 """Width of the lane in the middle."""
-ROW, QUIET_ROW, LABEL_ROW = 15.5, 19.0, 16.0
+ROW, QUIET_ROW = 15.5, 19.0
 _ENDS: dict[Fate, Literal["head", "cross", "unknown"]] = {
     "arrived": "head", "stopped": "head", "lost": "cross", "unknown": "unknown",
 }  # fmt: skip
@@ -93,7 +100,8 @@ class Ladder(msgspec.Struct, frozen=True):
     def _draw_packet(self, canvas: Canvas, packet: Packet, top: float) -> None:
         look, y = canvas.look, top + ROW / 2
         if packet.decisive:
-            self._highlight(canvas, packet, top)
+            row, label = (top, _row_height(packet)), self.label if packet.verdict else ""
+            draw_decisive(canvas, packet.frame, row, self.lanes, self.culprit, label)
         number = canvas.text(MARGIN + FRAME, y, f"{packet.frame}", align="right", size=SMALL)
         number.set_color(look.ink if packet.decisive else look.muted)
         time = f"+{packet.seconds:.6f}" if packet.seconds >= 0 else f"{packet.seconds:.6f}"
@@ -103,16 +111,6 @@ class Ladder(msgspec.Struct, frozen=True):
         detail = shortened(packet.detail, room)
         canvas.text(x, y, detail, size=SMALL, colour=look.muted, room=room)
         self._draw_arrow(canvas, packet, y)
-
-    def _highlight(self, canvas: Canvas, packet: Packet, top: float) -> None:
-        look, height = canvas.look, _row_height(packet)
-        wide = canvas.width - 2 * MARGIN + 12
-        tint = look.tint(self.culprit, 0.16 if packet.verdict else 0.07)
-        canvas.rectangle(MARGIN - 6, top, wide, height, tint, gid=f"decisive-{packet.frame}")
-        canvas.rectangle(MARGIN - 9, top, 3, height, self.culprit)
-        if packet.verdict:
-            y = top + ROW + LABEL_ROW / 2 - 1.5
-            draw_label(canvas, self.label, (self.lanes[0].x, self.lanes[2].x), y, self.culprit)
 
     def _draw_arrow(self, canvas: Canvas, packet: Packet, y: float) -> None:
         left, path, right = self.lanes
@@ -172,14 +170,14 @@ def ladder(connection: Connection, rows: Sequence[Row], look: Look) -> Ladder:
             _end_lane(connection, "responder", right, look),
         ),
         culprit=look.party(connection.verdict.attribution.party),
-        label=label_of(connection),
+        label=decision_of(connection),
     )
 
 
 def _end_lane(connection: Connection, side: str, x: float, look: Look) -> Lane:
-    end = connection.initiator if side == "initiator" else connection.responder
+    end = connection.endpoint(side)
     role = "" if end.role == "unknown" else end.role
-    lines = [join_port(end.ip, end.port), *([end.name] if end.name else [])]
+    lines = [end.host_port, *([end.name] if end.name else [])]
     colour = look.party(party_of(connection, side))
     return Lane(x, role or _ROLES[side], lines, colour, did_it(connection, side))
 

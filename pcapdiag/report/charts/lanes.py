@@ -11,13 +11,19 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, PointPassage
-from pcapdiag.model.units import parse_seconds
-from pcapdiag.report import words
+from pcapdiag.model.units import counted, parse_seconds
 from pcapdiag.report.charts.arrow import Arrow
 from pcapdiag.report.charts.canvas import Canvas
-from pcapdiag.report.charts.heads import Lane, did_it, draw_head, draw_label, head_height, label_of
+from pcapdiag.report.charts.heads import (
+    LABEL_ROW,
+    Lane,
+    decision_of,
+    did_it,
+    draw_decisive,
+    draw_head,
+    head_height,
+)
 from pcapdiag.report.charts.look import MARGIN, SMALL, Look, party_of
 from pcapdiag.report.charts.ruler import width
 from pcapdiag.report.clock import between
@@ -28,7 +34,7 @@ MAX_ROWS = 36
 TIME, FATE = 60.0, 150.0
 """Widths of the column before the lanes, and of the words behind them, points."""
 BEFORE = 46.0
-ROW, LABEL_ROW, GONE_ROW = 16.5, 16.0, 16.0
+ROW, GONE_ROW = 16.5, 16.0
 PILL = 7.0
 """Points around a frame's number at a lane."""
 REACH = 0.62
@@ -91,14 +97,15 @@ class Lanes(msgspec.Struct, frozen=True):
 
     def _draw_left_out(self, canvas: Canvas, number: int, top: float) -> None:
         middle = (self.lanes[0].x + self.lanes[-1].x) / 2
-        text = f"{words.count(number, 'packet')} between not shown"
+        text = f"{counted(number, 'packet')} between not shown"
         y = top + GONE_ROW / 2
         canvas.text(middle, y, text, size=SMALL, colour=canvas.look.muted, align="center")
 
     def _draw_passage(self, canvas: Canvas, row: Passage, top: float) -> None:
         look, y = canvas.look, top + ROW / 2
         if row.decisive:
-            self._highlight(canvas, row, top)
+            band, label = (top, _row_height(row)), self.label if row.verdict else ""
+            draw_decisive(canvas, _frame(row), band, self.lanes, self.culprit, label)
         if row.seconds is not None:
             canvas.text(MARGIN + TIME, y, f"{row.seconds:+.6f}", align="right", size=SMALL)
         x = self.lanes[-1].x + 26
@@ -113,18 +120,6 @@ class Lanes(msgspec.Struct, frozen=True):
                 said = True
         for number, lane in enumerate(self.lanes):
             _draw_pill(canvas, row, number, lane.x, y)
-
-    def _highlight(self, canvas: Canvas, row: Passage, top: float) -> None:
-        look, height = canvas.look, _row_height(row)
-        tint = look.tint(self.culprit, 0.16 if row.verdict else 0.07)
-        wide = canvas.width - 2 * MARGIN + 12
-        canvas.rectangle(MARGIN - 6, top, wide, height, tint, gid=f"decisive-{_frame(row)}")
-        canvas.rectangle(MARGIN - 9, top, 3, height, self.culprit)
-        if row.verdict:
-            first, last = self.lanes[0].x, self.lanes[-1].x
-            draw_label(
-                canvas, self.label, (first, last), top + ROW + LABEL_ROW / 2 - 1.5, self.culprit
-            )
 
     def _arrow(self, row: Passage, pair: tuple[int, int], look: Look, event: str) -> Arrow | None:
         """Return the arrow between two lanes; None where neither saw the packet."""
@@ -199,7 +194,7 @@ def lanes(connection: Connection, labels: Sequence[str], look: Look) -> Lanes | 
         lanes=drawn,
         path=_path(connection, rows, drawn, look),
         culprit=look.party(connection.verdict.attribution.party),
-        label=label_of(connection),
+        label=decision_of(connection),
     )
 
 
@@ -267,9 +262,9 @@ def _lanes(connection: Connection, labels: Sequence[str], look: Look) -> list[La
         side = "initiator" if number == 0 else "responder" if number == len(labels) - 1 else ""
         lines = []
         if side:
-            end = connection.initiator if side == "initiator" else connection.responder
+            end = connection.endpoint(side)
             role = "" if end.role in ("unknown", label) else f"{end.role} "
-            lines.append(role + join_port(end.ip, end.port))
+            lines.append(role + end.host_port)
         if label in seen:
             lines.append(f"tcp.stream=={seen[label].stream}")
         colour = look.party(party_of(connection, side)) if side else look.muted

@@ -100,5 +100,4 @@ def party_of(connection: Connection, side: str) -> Party:
     """Return which party a side of a connection is, by the roles of its ends."""
     if side == "path":
         return "middlebox"
-    end = connection.initiator if side == "initiator" else connection.responder
-    return end.role
+    return connection.endpoint(side).role

@@ -8,15 +8,14 @@ end has acknowledged, above it that of what its window lets through.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import msgspec
 
 from pcapdiag.model import packet as marks
+from pcapdiag.model.ends import End
 from pcapdiag.model.packet import ACK, FIN, RST, SYN
 from pcapdiag.model.report import Segment, SegmentSeries
 
-End = Literal["initiator", "responder"]
 _NO_DATA = marks.KEEP_ALIVE | marks.WINDOW_PROBE
 
 

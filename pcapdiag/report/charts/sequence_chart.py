@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pcapdiag.model.report import Connection, SegmentSeries
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.layers import LayerDrawer, clipped, layers, roof
@@ -90,7 +91,7 @@ class SequenceChart(msgspec.Struct, frozen=True):
         sent: int = getattr(connection.bytes, sender)
         again: int = getattr(connection.retransmissions, sender)
         text = f"{words.size(sent)} sent"
-        text += f", {words.count(again, 'packet')} sent again" if again else ""
+        text += f", {counted(again, 'packet')} sent again" if again else ""
         text += f", as {self.point} shows it" if self.point else ""
         canvas.text(x, y, text, size=SMALL, colour=look.muted)
 

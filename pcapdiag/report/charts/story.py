@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.model.report import Actor, Connection, TimelineEntry
+from pcapdiag.model.ends import Actor
+from pcapdiag.model.report import Connection, TimelineEntry
 from pcapdiag.report.chain import own_timeline
 from pcapdiag.report.clock import between, duration
 

@@ -75,9 +75,9 @@ class TimeAxis(msgspec.Struct, frozen=True):
         return found, labels
 
 
-def time_axis(times: Sequence[float], first: float | None = None) -> TimeAxis:
+def time_axis(times: Sequence[float]) -> TimeAxis:
     """Return the axis for packets at these moments (rising, in seconds)."""
-    low = min(times, default=0.0) if first is None else first
+    low = min(times, default=0.0)
     high = max([low, *times])
     if high <= low:
         around = [(low - 1.0, 0.0), (low, EDGE), (low + 0.5, 0.5), (low + 1.0, 1.0)]

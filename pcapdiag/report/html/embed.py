@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from pcapdiag.model.failed_request import failed_exchange
-from pcapdiag.model.report import Connection, PointLabel
+from pcapdiag.model.report import Connection, PointLabel, label_of
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
@@ -174,7 +174,7 @@ def row_of(one: Connection, clock: Clock) -> Row:
     title = verdict.title if verdict.code != "ok" else "worked"
     return Row(
         stream=one.stream,
-        point=one.point if isinstance(one.point, str) else "",
+        point=label_of(one.point),
         start=float(one.start),
         end=float(one.end),
         when=clock.short(one.start),

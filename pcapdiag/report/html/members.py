@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Group
 
 
@@ -33,7 +32,7 @@ def _nearness(group: Group, one: Connection) -> int:
     address = one.verdict.attribution.address
     if group.address is not None and group.address != address:
         return 0
-    endpoint = join_port(one.responder.ip, one.responder.port)
+    endpoint = one.responder.host_port
     host = endpoint.rpartition(":")[0]
     if group.responder == endpoint:
         return 4

@@ -12,6 +12,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pcapdiag.model.report import Report
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, TimeMode
 from pcapdiag.report.html import assets
@@ -79,9 +80,7 @@ def _first_screen(
         "outcome": outcome(report, filtered),
         "parties": [(party, words.PARTY[party], f"{n:,}") for party, n in known_first],
         "since": clock.span(first, last).removeprefix("at ") if first else "",
-        "requests": words.count(summary.failed_requests, "request")
-        if summary.failed_requests
-        else "",
+        "requests": counted(summary.failed_requests, "request") if summary.failed_requests else "",
         "captured": captured(capture, clock),
         "points": list(point_texts(report)),
         "warnings": list(warnings(capture)),
@@ -108,13 +107,13 @@ def _left_out(data: Embedded) -> list[str]:
     """Return what the file does not hold, and why."""
     told = []
     if data.not_listed:
-        many = words.count(data.not_listed, "more connection")
+        many = counted(data.not_listed, "more connection")
         told.append(f"{many} not listed: this page lists {MAX_ROWS:,} (all are in the JSON)")
     if data.without_details:
-        many = words.count(data.without_details, "connection")
+        many = counted(data.without_details, "connection")
         told.append(f"{many} listed without details, to keep this file small (see the JSON)")
     if data.without_pictures:
-        many = words.count(data.without_pictures, "connection")
+        many = counted(data.without_pictures, "connection")
         told.append(f"{many} without charts of their packets, to keep this file small")
     return told
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pcapdiag.model.report import Connection, Leg, Party, Report
+from pcapdiag.model.units import counted
 from pcapdiag.report import words
 from pcapdiag.report.escape import shown
 from pcapdiag.report.overview import NAMED_ADDRESSES
@@ -96,20 +97,20 @@ def _chain(report: Report, legs: dict[Leg, _Leg]) -> Row:
     return Row(nodes, [_line(down), _line(up)])
 
 
-def _alone(leg: Leg, counted: _Leg) -> Row:
+def _alone(leg: Leg, counts: _Leg) -> Row:
     near, far = _ENDS[leg]
     names = ("connects", "is called") if leg == "unknown" else ("", "")
-    nodes = [_node(near, counted.near, name=names[0]), _node(far, counted.far, name=names[1])]
-    return Row(nodes, [_line(counted)])
+    nodes = [_node(near, counts.near, name=names[0]), _node(far, counts.far, name=names[1])]
+    return Row(nodes, [_line(counts)])
 
 
-def _line(counted: _Leg) -> Line:
-    failed = counted.parties.total()
-    of = sum(counted.reached.values()) if all(counted.reached.values()) else 0
-    most = sorted(counted.parties.items(), key=lambda item: (-item[1], item[0]))
+def _line(counts: _Leg) -> Line:
+    failed = counts.parties.total()
+    of = sum(counts.reached.values()) if all(counts.reached.values()) else 0
+    most = sorted(counts.parties.items(), key=lambda item: (-item[1], item[0]))
     return Line(
         failed=f"{failed:,}" if failed else "",
-        of=words.count(of, "connection") if of >= failed > 0 else "",
+        of=counted(of, "connection") if of >= failed > 0 else "",
         by_party=[(party, words.PARTY[party], f"{number:,}") for party, number in most],
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pcapdiag.sanitize.application.stream import ZERO, Stream
 from pcapdiag.sanitize.dns import rewrite
 
-PORT = 53
 LENGTH = 2
 
 

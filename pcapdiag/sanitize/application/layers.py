@@ -14,7 +14,7 @@ from pcapdiag.protocols.http.frames import HEADER as FRAME_HEADER
 from pcapdiag.protocols.http.frames import Type
 from pcapdiag.protocols.http.proxy_header import may_begin
 from pcapdiag.protocols.http.sniff import PREFACE, speaks, speaks_in_the_middle
-from pcapdiag.protocols.tls.sniff import HEADER
+from pcapdiag.protocols.tls.numbers import HEADER
 from pcapdiag.sanitize.application.http1 import Next, rewrite_http1
 from pcapdiag.sanitize.application.http2 import rewrite_http2
 from pcapdiag.sanitize.application.other import rewrite_other
@@ -82,7 +82,7 @@ def _layer(stream: Stream, at: int, is_first: bool) -> int | None:
     if protocol == "http1":
         ended = rewrite_http1(stream, place, is_first)
         if ended.next is Next.WEBSOCKET:
-            rewrite_websocket(stream, ended.at, is_first=True)
+            rewrite_websocket(stream, ended.at)
             return None
         return None if ended.next is Next.NOTHING else ended.at
     known = _REWRITERS.get(protocol)

@@ -38,7 +38,6 @@ _MYSQL_SSL = b"\x20\x00\x00\x01"
 _MYSQL_SSL_SIZE, _MYSQL_SSL_TOLD = 36, 13
 _LDAP_RESPONSE = re.compile(rb"(?s)0.\x02\x01.\x78")
 _LDAP_SHORT, _LDAP_HEADS = 64, 16
-_GREETINGS = (b"SSH-", b"@RSYNCD:", b"AMQP")
 _POSTGRES_ANSWERS = (b"S", b"N")
 _READ = {"http1", "http2"}
 _GREETING = re.compile(rb"SSH-[\d.]+-|@RSYNCD: [\d.]+|AMQP[\x00-\x09]{0,4}")

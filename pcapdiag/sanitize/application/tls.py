@@ -6,21 +6,20 @@ joined over records, and records over packets and past holes, as pcapdiag/protoc
 
 from __future__ import annotations
 
-import re
-
 from pcapdiag.protocols.tls.cursor import CutShortError
-from pcapdiag.protocols.tls.sniff import (
+from pcapdiag.protocols.tls.numbers import (
     ALERT,
     CHANGE_CIPHER_SPEC,
+    CLIENT_HELLO,
     HANDSHAKE,
     HEADER,
+    SERVER_HELLO,
+)
+from pcapdiag.protocols.tls.sniff import (
     is_ssl2_hello,
     plausible_header,
+    possible_records,
     ssl2_length,
-)
-from pcapdiag.protocols.tls.talk import (
-    CLIENT_HELLO,
-    SERVER_HELLO,
 )
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.application.stream import ZERO, Stream
@@ -28,7 +27,6 @@ from pcapdiag.sanitize.application.tls_handshake import MESSAGE_HEADER, UNREADAB
 
 SEARCHED = 1 << 16
 """Bytes that are looked through at a time for a record behind a hole."""
-_HEADER_LOOK = re.compile(rb"(?=[\x14-\x18]\x03[\x00-\x04])", re.DOTALL)
 _CLEAR_ALERT = 2
 
 
@@ -151,14 +149,7 @@ def _is_hello(content: bytes, length: int) -> bool:
 
 
 def _find(data: bytes, directly: bool) -> int:
-    for look in _HEADER_LOOK.finditer(data):
-        at = look.start()
-        header = data[at : at + HEADER]
-        if len(header) < HEADER:
-            break
-        if not plausible_header(header):
-            continue
-        end = at + HEADER + int.from_bytes(header[3:], "big")
+    for at, end in possible_records(data):
         if (at == 0 and directly) or end >= len(data):
             return at
         if end + HEADER > len(data) or plausible_header(data[end : end + HEADER]):

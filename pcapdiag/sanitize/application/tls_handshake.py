@@ -11,10 +11,13 @@ from typing import NamedTuple
 from pcapdiag.protocols.tls.cursor import CutShortError
 from pcapdiag.protocols.tls.limits import MAX_MESSAGE
 from pcapdiag.protocols.tls.names import HANDSHAKE_TYPES
-from pcapdiag.protocols.tls.talk import (
+from pcapdiag.protocols.tls.numbers import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
+    CERTIFICATE_STATUS,
+    CERTIFICATE_VERIFY,
     CLIENT_HELLO,
+    NAMED_CURVE,
     NEW_SESSION_TICKET,
     SERVER_HELLO,
     SERVER_KEY_EXCHANGE,
@@ -33,8 +36,6 @@ from pcapdiag.sanitize.application.stream import Stream
 MESSAGE_HEADER = 4
 UNREADABLE = b"\xff"
 """Stands for handshake bytes that cannot be read: no message begins with it."""
-_CERTIFICATE_VERIFY, _CERTIFICATE_STATUS = 15, 22
-_NAMED_CURVE = 3
 
 
 class _Bytes(NamedTuple):
@@ -61,8 +62,8 @@ class Handshake:
             CERTIFICATE_REQUEST: self._certificate_request,
             SERVER_KEY_EXCHANGE: _key_exchange,
             NEW_SESSION_TICKET: _ticket,
-            _CERTIFICATE_VERIFY: _certificate_verify,
-            _CERTIFICATE_STATUS: _first_byte,
+            CERTIFICATE_VERIFY: _certificate_verify,
+            CERTIFICATE_STATUS: _first_byte,
         }
 
     def add(self, at: int, content: bytes) -> None:
@@ -166,7 +167,7 @@ class Handshake:
 
 def _key_exchange(body: Editor) -> None:
     """Keep the named curve and the key's length (RFC 8422 section 5.4)."""
-    if body.peek(1) == bytes([_NAMED_CURVE]):
+    if body.peek(1) == bytes([NAMED_CURVE]):
         body.keep(4)
 
 

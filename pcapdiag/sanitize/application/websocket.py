@@ -16,10 +16,10 @@ _CODE = 2
 """Bytes of the status code in a Close frame."""
 
 
-def rewrite_websocket(stream: Stream, at: int, is_first: bool) -> None:
+def rewrite_websocket(stream: Stream, at: int) -> None:
     """Rewrite the frames from ``at`` on; what comes behind a hole between two is overwritten."""
     stream.fill(at, ZERO)
-    place: int | None = at if is_first else None
+    place: int | None = at
     while place is not None:
         place = _frame(stream, place)
 

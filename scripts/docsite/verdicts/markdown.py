@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from docsite.verdicts.examples import Example
 from pcapdiag.diagnose import pages
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import CodePage
+from pcapdiag.diagnose.registry import kinds
 from pcapdiag.report.explain import command, log_words
 
 NOTICE = "<!-- Written by scripts/verdict-pages from the docstring in pcapdiag/diagnose/. -->"
@@ -34,7 +34,7 @@ _ENDS = {
 
 def render(told: CodePage, example: Example | None) -> str:
     """Return the whole page."""
-    kind = KINDS.get(told.code)
+    kind = kinds().get(told.code)
     lines = [NOTICE, "", f"# {told.code}", "", told.summary, "", *_about(told, kind), ""]
     lines += ["## What happened", "", *_paragraphs(told.happened)]
     lines += ["## How pcapdiag can tell", "", *_paragraphs(told.told_by)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours, envoy, nginx, rules
-from failurelab.bump import Forge
+from failurelab import behaviours, envoy, nginx
 from failurelab.capture import Point
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
+from failurelab.scenes import injected
 
 
 @scenario("tcp.connection_refused-closed-port", "A SYN to a port where nothing listens")
@@ -102,13 +102,7 @@ def injected_fixed_ttl(lab: Lab) -> None:
     """The bump sends a RST to both ends (TTL 128, IP ID 4242, no timestamps) when the third data
     segment of the response passes, and lets that segment through; round trip 20 ms.
     """
-    lab.bump.delay = 0.01
-    server = lab.upstream.serve(80, behaviours.slow(0, behaviours.reply(b"x" * 9000)))
-    late = rules.Match(direction="back", data=True, first=3, times=1)
-    lab.bump.add(rules.forge_reset(late, Forge(ttl=128, ip_id=4242, flags="R")))
-    connection = lab.client.connect(server.address)
-    connection.send(behaviours.get("/report")).receive_all()
-    lab.judge(connection, "tcp.injected_reset", "path")
+    injected(lab)
 
 
 @scenario(

@@ -9,28 +9,13 @@ from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import scenario
+from failurelab.scenes import keepalive
 
-PAGE = behaviours.reply(b"<p>price</p>" * 250)
 NAME = "shop.example"
 
 
-def _ask(connection: Connection, *paths: str) -> None:
-    for path in paths:
-        connection.send(behaviours.get(path)).receive(len(PAGE))
-        time.sleep(0.02)
-
-
-def _keepalive(lab: Lab) -> Connection:
-    server = lab.upstream.serve(8080, behaviours.answer(PAGE))
-    connection = lab.client.connect(server.address)
-    _ask(connection, "/", "/price", "/list")
-    connection.close()
-    lab.sleep(0.1)
-    return connection
-
-
 def _snapped(lab: Lab) -> None:
-    lab.healthy(_keepalive(lab))
+    lab.healthy(keepalive(lab))
     lab.findings.expected = ["capture.truncated"]
 
 

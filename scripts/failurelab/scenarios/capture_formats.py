@@ -2,44 +2,11 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours, envoy, rules, transform
-from failurelab.bump import Forge
+from failurelab import behaviours, envoy, transform
 from failurelab.capture import Point
-from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
-
-PAGE = behaviours.reply(b"<p>price</p>" * 250)
-
-
-def _keepalive(lab: Lab, *, pause: float = 0.02, ip: str | None = None) -> Connection:
-    server = lab.upstream.serve(8080, behaviours.answer(PAGE), ip=ip)
-    connection = lab.client.connect(server.address)
-    for path in ("/", "/price", "/list"):
-        connection.send(behaviours.get(path)).receive(len(PAGE))
-        lab.sleep(pause)
-    connection.close()
-    lab.sleep(0.1)
-    lab.healthy(connection)
-    return connection
-
-
-def _reset(lab: Lab) -> None:
-    server = lab.upstream.serve(9000, behaviours.reset_after_request(0.05))
-    connection = lab.client.connect(server.address)
-    connection.send(behaviours.get("/cart")).receive_all()
-    lab.judge(connection, "tcp.reset_before_response", "responder", ended_by=["responder"])
-
-
-def _injected(lab: Lab) -> None:
-    """RSTs (TTL 128, IP ID 4242) to both ends in mid transfer; round trip 20 ms."""
-    lab.bump.delay = 0.01
-    server = lab.upstream.serve(80, behaviours.slow(0, behaviours.reply(b"x" * 9000)))
-    late = rules.Match(direction="back", data=True, first=3, times=1)
-    lab.bump.add(rules.forge_reset(late, Forge(ttl=128, ip_id=4242, flags="R")))
-    connection = lab.client.connect(server.address)
-    connection.send(behaviours.get("/report")).receive_all()
-    lab.judge(connection, "tcp.injected_reset", "path")
+from failurelab.scenes import PAGE, injected, keepalive, reset_after_request
 
 
 @scenario(
@@ -49,7 +16,7 @@ def _injected(lab: Lab) -> None:
 )
 def nanoseconds(lab: Lab) -> None:
     """Three requests, in a nanosecond pcap file."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -61,7 +28,7 @@ def nanoseconds(lab: Lab) -> None:
 )
 def nanoseconds_injected(lab: Lab) -> None:
     """A device sends RSTs with TTL 128 and IP ID 4242 to both ends in mid transfer."""
-    _injected(lab)
+    injected(lab)
 
 
 @scenario(
@@ -73,7 +40,7 @@ def nanoseconds_injected(lab: Lab) -> None:
 )
 def pcapng_injected(lab: Lab) -> None:
     """A device sends RSTs with TTL 128 and IP ID 4242 to both ends in mid transfer."""
-    _injected(lab)
+    injected(lab)
 
 
 @scenario(
@@ -121,7 +88,7 @@ def two_interfaces_refused(lab: Lab) -> None:
 )
 def two_interfaces_router(lab: Lab) -> None:
     """Three requests through a router; one pcapng file with two interfaces."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
     lab.findings.expected = ["capture.duplicates"]
     lab.findings.forbidden = ["capture.clock", "path.loss"]
 
@@ -133,7 +100,7 @@ def two_interfaces_router(lab: Lab) -> None:
 )
 def rotated(lab: Lab) -> None:
     """Three requests; dumpcap begins a new file after eight packets."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -143,7 +110,7 @@ def rotated(lab: Lab) -> None:
 )
 def rotated_time(lab: Lab) -> None:
     """Three requests, 1.1 s apart."""
-    _keepalive(lab, pause=1.1)
+    lab.healthy(keepalive(lab, pause=1.1))
 
 
 @scenario(
@@ -193,7 +160,7 @@ def ring(lab: Lab) -> None:
 )
 def gzipped(lab: Lab) -> None:
     """Three requests."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 # link types
@@ -235,7 +202,7 @@ def loopback_refused(lab: Lab) -> None:
 def nflog(lab: Lab) -> None:
     """The router logs what it forwards to NFLOG group 5; three requests."""
     lab.router.iptables("-A FORWARD -p tcp -j NFLOG --nflog-group 5")
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
     lab.sleep(1.5)  # the kernel hands them over in batches
 
 
@@ -248,7 +215,7 @@ def nflog(lab: Lab) -> None:
 def nflog_reset(lab: Lab) -> None:
     """The server closes with linger zero after the request; the router logs to NFLOG."""
     lab.router.iptables("-A FORWARD -p tcp -j NFLOG --nflog-group 5")
-    _reset(lab)
+    reset_after_request(lab)
     lab.sleep(1.5)  # the kernel hands them over in batches
 
 
@@ -259,7 +226,7 @@ def nflog_reset(lab: Lab) -> None:
 )
 def link_null(lab: Lab) -> None:
     """Three requests; the link headers are replaced afterwards."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -269,7 +236,7 @@ def link_null(lab: Lab) -> None:
 )
 def link_loop(lab: Lab) -> None:
     """Three requests; the link headers are replaced afterwards."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -280,7 +247,7 @@ def link_loop(lab: Lab) -> None:
 )
 def link_ppp(lab: Lab) -> None:
     """The server closes with linger zero after the request; link headers replaced afterwards."""
-    _reset(lab)
+    reset_after_request(lab)
 
 
 @scenario(

@@ -6,31 +6,9 @@ import socket
 
 from failurelab import behaviours, transform
 from failurelab.capture import Point
-from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import scenario
-
-PAGE = behaviours.reply(b"<p>price</p>" * 250)
-
-
-def _keepalive(lab: Lab, *, pause: float = 0.02, ip: str | None = None) -> Connection:
-    server = lab.upstream.serve(8080, behaviours.answer(PAGE), ip=ip)
-    connection = lab.client.connect(server.address)
-    for path in ("/", "/price", "/list"):
-        connection.send(behaviours.get(path)).receive(len(PAGE))
-        lab.sleep(pause)
-    connection.close()
-    lab.sleep(0.1)
-    lab.healthy(connection)
-    return connection
-
-
-def _reset(lab: Lab) -> None:
-    server = lab.upstream.serve(9000, behaviours.reset_after_request(0.05))
-    connection = lab.client.connect(server.address)
-    connection.send(behaviours.get("/cart")).receive_all()
-    lab.judge(connection, "tcp.reset_before_response", "responder", ended_by=["responder"])
-
+from failurelab.scenes import PAGE, keepalive, reset_after_request
 
 # offload
 
@@ -92,7 +70,7 @@ def super_segments_reset(lab: Lab) -> None:
 )
 def bad_checksums(lab: Lab) -> None:
     """Three requests on a kept connection, with checksum offload at the client."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -122,7 +100,7 @@ def fragments(lab: Lab) -> None:
     """
     lab.upstream.sysctl("net.ipv4.ip_no_pmtu_disc", 1)
     lab.router.run("ip link set eth0 mtu 900")
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -187,7 +165,7 @@ def extension_headers_refused(lab: Lab) -> None:
 )
 def clock_back(lab: Lab) -> None:
     """Three requests on a kept connection; the step is made afterwards."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
     lab.findings.expected = ["capture.clock"]
 
 
@@ -198,7 +176,7 @@ def clock_back(lab: Lab) -> None:
 )
 def clock_forward(lab: Lab) -> None:
     """Three requests on a kept connection; the step is made afterwards."""
-    _keepalive(lab)
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -209,7 +187,7 @@ def clock_forward(lab: Lab) -> None:
 )
 def clock_back_reset(lab: Lab) -> None:
     """The server closes with linger zero after the request; the step is made afterwards."""
-    _reset(lab)
+    reset_after_request(lab)
     lab.findings.expected = ["capture.clock"]
 
 

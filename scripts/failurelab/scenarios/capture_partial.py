@@ -9,25 +9,10 @@ from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import scenario
+from failurelab.scenes import PAGE, ask, keepalive
 from failurelab.truth import Accepted
 
-PAGE = behaviours.reply(b"<p>price</p>" * 250)
 NAME = "shop.example"
-
-
-def _ask(connection: Connection, *paths: str) -> None:
-    for path in paths:
-        connection.send(behaviours.get(path)).receive(len(PAGE))
-        time.sleep(0.02)
-
-
-def _keepalive(lab: Lab) -> Connection:
-    server = lab.upstream.serve(8080, behaviours.answer(PAGE))
-    connection = lab.client.connect(server.address)
-    _ask(connection, "/", "/price", "/list")
-    connection.close()
-    lab.sleep(0.1)
-    return connection
 
 
 # started late
@@ -43,10 +28,10 @@ def late_kept(lab: Lab) -> None:
     server = lab.upstream.serve(8080, behaviours.answer(PAGE))
     connections = [lab.client.connect(server.address) for _ in range(2)]
     for connection in connections:
-        _ask(connection, "/before")
+        ask(connection, "/before")
     lab.start_capture("client")
     for connection in connections:
-        _ask(connection, "/after", "/last")
+        ask(connection, "/after", "/last")
         connection.close()
         lab.healthy(connection)
     lab.sleep(0.1)
@@ -89,11 +74,11 @@ def late_end(lab: Lab) -> None:
     """Only the client's RST, after complete answers, is in the capture; and a later connection."""
     server = lab.upstream.serve(8080, behaviours.answer(PAGE))
     connection = lab.client.connect(server.address)
-    _ask(connection, "/before")
+    ask(connection, "/before")
     lab.start_capture("client")
     connection.reset()
     second = lab.client.connect(server.address)
-    _ask(second, "/after")
+    ask(second, "/after")
     second.close()
     lab.sleep(0.1)
     lab.judge(connection, ["capture.partial", "ok"], "unknown", party="unknown")
@@ -107,7 +92,7 @@ def late_end(lab: Lab) -> None:
 )
 def late_syn(lab: Lab) -> None:
     """Three requests on a kept connection."""
-    lab.healthy(_keepalive(lab))
+    lab.healthy(keepalive(lab))
 
 
 @scenario(
@@ -126,7 +111,7 @@ def late_reset(lab: Lab) -> None:
 
     server = lab.upstream.serve(8080, handle)
     connection = lab.client.connect(server.address)
-    _ask(connection, "/before")
+    ask(connection, "/before")
     lab.start_capture("client")
     connection.send(behaviours.get("/cart")).receive_all()
     lab.judge(connection, "tcp.reset_before_response", "responder", ended_by=["responder"])
@@ -143,7 +128,7 @@ def early_syn(lab: Lab) -> None:
     """One good connection; then a SYN that the router delays for ever, and the capture ends
     0.2 s later.
     """
-    lab.healthy(_keepalive(lab))
+    lab.healthy(keepalive(lab))
     lab.router.iptables("-A FORWARD -p tcp --dport 5432 -j DROP")
     silent = lab.client.connect((lab.upstream.ip, 5432), timeout=0.2)
     lab.capture("client").stop()
@@ -204,7 +189,7 @@ def killed(lab: Lab) -> None:
     for number in range(3):
         server = lab.upstream.serve(8080 + number, behaviours.answer(PAGE))
         connection = lab.client.connect(server.address)
-        _ask(connection, "/", "/price", "/list")
+        ask(connection, "/", "/price", "/list")
         connection.close()
         lab.judge(connection, ["ok", "capture.partial"], "unknown", party="unknown")
     lab.sleep(1.2)
@@ -228,7 +213,7 @@ def one_direction(lab: Lab) -> None:
     for number in range(3):
         server = lab.upstream.serve(8080 + number, behaviours.answer(PAGE))
         connection = lab.client.connect(server.address)
-        _ask(connection, "/", "/price", "/list")
+        ask(connection, "/", "/price", "/list")
         connection.close()
         lab.judge(connection, ["ok", "capture.partial"], "unknown", party="unknown")
     lab.sleep(0.1)
@@ -248,7 +233,7 @@ def one_direction_reset(lab: Lab) -> None:
     for number in range(2):
         server = lab.upstream.serve(8080 + number, behaviours.answer(PAGE))
         connection = lab.client.connect(server.address)
-        _ask(connection, "/", "/price")
+        ask(connection, "/", "/price")
         connection.close()
         lab.judge(connection, ["ok", "capture.partial"], "unknown", party="unknown")
     server = lab.upstream.serve(9000, behaviours.reset_after_request(0.05))
@@ -275,7 +260,7 @@ def one_direction_refused(lab: Lab) -> None:
     for number in range(2):
         server = lab.upstream.serve(8080 + number, behaviours.answer(PAGE))
         connection = lab.client.connect(server.address)
-        _ask(connection, "/", "/price")
+        ask(connection, "/", "/price")
         connection.close()
         lab.judge(connection, ["ok", "capture.partial"], "unknown", party="unknown")
     connection = lab.client.connect((lab.upstream.ip, 8443))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from failurelab import behaviours, haproxy, nginx
 from failurelab.capture import Point
-from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.programs import gateway
 from failurelab.registry import PROXIED, scenario
+from failurelab.scenes import turns
 
 _ANY = (Point("proxy", "any"),)
 _DOWN = behaviours.reply(b'{"message": "down for a while"}', "503 Service Unavailable")
@@ -16,15 +16,6 @@ _DOWN = behaviours.reply(b'{"message": "down for a while"}', "503 Service Unavai
 def _ask(lab: Lab) -> None:
     lab.client.curl(f"http://{lab.proxy.ip}:8080/cart")
     lab.sleep(0.1)
-
-
-def _turns(*handlers: behaviours.Handler) -> behaviours.Handler:
-    left = list(handlers)
-
-    def handle(connection: Connection) -> None:
-        left.pop(0)(connection)
-
-    return handle
 
 
 @scenario(
@@ -40,14 +31,14 @@ def own_gateway(lab: Lab) -> None:
     upstream = (lab.upstream.ip, 9000)
     gateway.start(lab.proxy, 8080, upstream)
     _ask(lab)
-    turns = (
+    handlers = (
         behaviours.reset_after_request(0.02),
         behaviours.silent(),
         behaviours.close_after_request(0.02),
         behaviours.answer_and_close(_DOWN),
     )
-    lab.upstream.serve(9000, _turns(*turns))
-    for _ in turns:
+    lab.upstream.serve(9000, turns(*handlers))
+    for _ in handlers:
         _ask(lab)
     codes = (
         "tcp.connection_refused",

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
-from collections.abc import Callable
 
 from failurelab import behaviours, rules
 from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
-from failurelab.packets import SYN, Packet
 from failurelab.registry import scenario
+from failurelab.scenes import every
 
 ZIPPED = (Point("client", gzip=True),)
 COMPLETE = ("capture.dropped", "capture.duplicates")
 """What the path did may not be blamed on the capture."""
-
-
-def _every(nth: int) -> Callable[[Packet], bool]:
-    """True for every nth packet that is no SYN."""
-    count = itertools.count(1)
-    return lambda packet: not packet.flags & SYN and next(count) % nth == 0
 
 
 def _download(lab: Lab, size: int, *, chunk: bytes = b"0123456789abcdef") -> None:
@@ -46,7 +38,7 @@ def _download(lab: Lab, size: int, *, chunk: bytes = b"0123456789abcdef") -> Non
 def loss_1(lab: Lab) -> None:
     """The bump drops every 80th data segment towards the client; round trip 10 ms, 300 kB."""
     lab.bump.delay = 0.005
-    lab.bump.add(rules.drop(rules.Match(direction="back", data=True, test=_every(80))))
+    lab.bump.add(rules.drop(rules.Match(direction="back", data=True, test=every(80))))
     _download(lab, 300_000)
 
 
@@ -59,7 +51,7 @@ def loss_1(lab: Lab) -> None:
 def loss_3(lab: Lab) -> None:
     """The bump drops every 33rd TCP packet, but no SYN; round trip 10 ms, 150 kB."""
     lab.bump.delay = 0.005
-    lab.bump.add(rules.drop(rules.Match(test=_every(33))))
+    lab.bump.add(rules.drop(rules.Match(test=every(33))))
     _download(lab, 150_000)
 
 
@@ -72,7 +64,7 @@ def loss_3(lab: Lab) -> None:
 def loss_10(lab: Lab) -> None:
     """The bump drops every tenth data segment towards the client; round trip 10 ms, 100 kB."""
     lab.bump.delay = 0.005
-    lab.bump.add(rules.drop(rules.Match(direction="back", data=True, test=_every(10))))
+    lab.bump.add(rules.drop(rules.Match(direction="back", data=True, test=every(10))))
     _download(lab, 100_000)
 
 

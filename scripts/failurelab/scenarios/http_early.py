@@ -12,18 +12,9 @@ from failurelab.connections import Connection
 from failurelab.hosts import Process
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
+from failurelab.scenes import curl
 
 _PROXY = (Point("proxy", "any"),)
-
-
-def _curl(lab: Lab, *options: str) -> None:
-    lab.used("curl")
-    lab.client.curl(*options, f"http://{lab.upstream.ip}:8080/report")
-
-
-def _ask(lab: Lab, *options: str) -> str:
-    lab.used("curl")
-    return lab.client.curl(*options, f"http://{lab.proxy.ip}:8080/report")
 
 
 def _haproxy(lab: Lab) -> Process:
@@ -59,7 +50,9 @@ def _upload(lab: Lab, proxy: Process, now: threading.Event) -> str:
     answers: list[str] = []
 
     def ask() -> None:
-        answers.append(_ask(lab, "-D", "-", "-H", "Expect:", "--data-binary", f"@{data}"))
+        answers.append(
+            curl(lab, lab.proxy.ip, "-D", "-", "-H", "Expect:", "--data-binary", f"@{data}")
+        )
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -129,5 +122,5 @@ def early_curl(lab: Lab) -> None:
     """
     lab.upstream.serve(8080, _early("413 Payload Too Large"))
     data = lab.file("upload", b"x" * 60_000)
-    _curl(lab, "-H", "Expect:", "--data-binary", f"@{data}")
+    curl(lab, lab.upstream.ip, "-H", "Expect:", "--data-binary", f"@{data}")
     lab.healthy(lab.leg(lab.upstream, 8080))

@@ -8,6 +8,7 @@ from failurelab.connections import Leg
 from failurelab.lab import Lab
 from failurelab.programs import grpc
 from failurelab.registry import PROXIED, scenario
+from failurelab.scenes import nginx_proxy
 from failurelab.truth import Accepted
 
 _BOTH = (Point("proxy", "any"), Point("proxy", "eth0", name="proxy-downstream"))
@@ -29,19 +30,6 @@ def _caused(lab: Lab, code: str, side: str | list[str], last: str | None) -> Non
     cause = lab.leg(lab.upstream, 9000)
     _reply(lab, cause)
     lab.judge(cause, code, side, ended_by=[last])
-
-
-def _nginx(lab: Lab, *more: str) -> None:
-    """NGINX on the proxy, passing everything on to port 9000 of the upstream."""
-    text = f"""
-    server {{
-      listen 8080;
-      location / {{
-        proxy_pass http://{lab.upstream.ip}:9000;
-        {" ".join(more)}
-      }}
-    }}"""
-    nginx.start(lab, lab.proxy, text, port=8080)
 
 
 def _haproxy(lab: Lab, backend: str = "retries 0") -> None:
@@ -188,7 +176,7 @@ def envoy_grpc_timeout(lab: Lab) -> None:
 )
 def nginx_refused(lab: Lab) -> None:
     """Nothing listens on the upstream's port."""
-    _nginx(lab)
+    nginx_proxy(lab)
     _ask(lab)
     _caused(lab, "tcp.connection_refused", "responder", "responder")
 
@@ -203,7 +191,7 @@ def nginx_refused(lab: Lab) -> None:
 def nginx_closed(lab: Lab) -> None:
     """The upstream reads the request and closes: "prematurely closed connection"."""
     lab.upstream.serve(9000, behaviours.close_after_request(0.1))
-    _nginx(lab)
+    nginx_proxy(lab)
     _ask(lab)
     cause = lab.leg(lab.upstream, 9000)
     _reply(lab, cause)
@@ -220,7 +208,7 @@ def nginx_closed(lab: Lab) -> None:
 def nginx_reset(lab: Lab) -> None:
     """The upstream closes without having read the request: the kernel sends RST."""
     lab.upstream.serve(9000, behaviours.close_unread(0.1))
-    _nginx(lab)
+    nginx_proxy(lab)
     _ask(lab)
     _caused(lab, "tcp.reset_before_response", "responder", "responder")
 
@@ -235,7 +223,7 @@ def nginx_reset(lab: Lab) -> None:
 def nginx_timeout(lab: Lab) -> None:
     """The upstream reads and says nothing; proxy_read_timeout 1 s."""
     lab.upstream.serve(9000, behaviours.silent())
-    _nginx(lab, "proxy_read_timeout 1s;")
+    nginx_proxy(lab, "proxy_read_timeout 1s;")
     _ask(lab)
     _caused(lab, "tcp.response_timeout", "responder", "initiator")
 
@@ -251,7 +239,7 @@ def nginx_unreachable(lab: Lab) -> None:
     """The router rejects with ICMP host unreachable."""
     rule = "-A FORWARD -p tcp --dport 9000 -j REJECT --reject-with icmp-host-unreachable"
     lab.router2.iptables(rule)
-    _nginx(lab)
+    nginx_proxy(lab)
     _ask(lab)
     cause = lab.leg(lab.upstream, 9000)
     _reply(lab, cause)

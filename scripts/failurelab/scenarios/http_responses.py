@@ -11,33 +11,12 @@ from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
+from failurelab.scenes import curl, nginx_proxy
 from failurelab.truth import Accepted
 
+KEPT = "proxy_http_version 1.1;"
 _BOTH = (Point("proxy", "any"), Point("proxy", "eth1", name="proxy-upstream"))
 _CHUNKED = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def _curl(lab: Lab, *options: str) -> None:
-    lab.used("curl")
-    lab.client.curl(*options, f"http://{lab.upstream.ip}:8080/report")
-
-
-def _ask(lab: Lab, *options: str) -> str:
-    lab.used("curl")
-    return lab.client.curl(*options, f"http://{lab.proxy.ip}:8080/report")
-
-
-def _nginx(lab: Lab, *more: str) -> None:
-    text = f"""
-    server {{
-      listen 8080;
-      location / {{
-        proxy_pass http://{lab.upstream.ip}:9000;
-        proxy_http_version 1.1;
-        {" ".join(more)}
-      }}
-    }}"""
-    nginx.start(lab, lab.proxy, text, port=8080)
 
 
 def _haproxy(lab: Lab) -> None:
@@ -59,7 +38,7 @@ def _half_chunks(connection: Connection) -> None:
 def truncated_length(lab: Lab) -> None:
     """A server promises 1000 bytes, sends 300 and closes; curl."""
     lab.upstream.serve(8080, behaviours.half_response())
-    _curl(lab)
+    curl(lab, lab.upstream.ip)
     lab.judge(
         lab.leg(lab.upstream, 8080),
         "http.truncated_response",
@@ -72,7 +51,7 @@ def truncated_length(lab: Lab) -> None:
 def truncated_chunk(lab: Lab) -> None:
     """A server sends one chunk and a part of the next, and closes; curl."""
     lab.upstream.serve(8080, _half_chunks)
-    _curl(lab)
+    curl(lab, lab.upstream.ip)
     lab.judge(
         lab.leg(lab.upstream, 8080),
         "http.truncated_response",
@@ -97,7 +76,7 @@ def truncated_killed(lab: Lab) -> None:
 
     timer = threading.Timer(1.5, kill)
     timer.start()
-    _curl(lab)
+    curl(lab, lab.upstream.ip)
     timer.join()
     lab.judge(
         lab.leg(lab.upstream, 8080),
@@ -117,7 +96,7 @@ def truncated_envoy(lab: Lab) -> None:
     """The upstream promises 1000 bytes, sends 300 and closes; Envoy had sent the 200 on."""
     lab.upstream.serve(9000, behaviours.half_response())
     envoy.simple(lab, (lab.upstream.ip, 9000))
-    _ask(lab)
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     code = "http.truncated_response"
     lab.judge(lab.leg(lab.proxy, 8080), code, "responder", caused_by=cause)
@@ -133,8 +112,8 @@ def truncated_envoy(lab: Lab) -> None:
 def truncated_nginx(lab: Lab) -> None:
     """The upstream sends one chunk and a part of the next, and closes."""
     lab.upstream.serve(9000, _half_chunks)
-    _nginx(lab, "proxy_buffering off;")
-    _ask(lab)
+    nginx_proxy(lab, KEPT, "proxy_buffering off;")
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     code = "http.truncated_response"
     lab.judge(lab.leg(lab.proxy, 8080), code, "responder", caused_by=cause)
@@ -154,8 +133,8 @@ def big_header(lab: Lab) -> None:
     """A cookie of 3000 bytes, proxy_buffer_size 1k: "upstream sent too big header"."""
     cookie = f"Set-Cookie: session={'a' * 3000}"
     lab.upstream.serve(9000, behaviours.answer(behaviours.reply(b"fine\n", "200 OK", cookie)))
-    _nginx(lab, "proxy_buffer_size 1k; proxy_buffers 4 1k; proxy_busy_buffers_size 2k;")
-    _ask(lab)
+    nginx_proxy(lab, KEPT, "proxy_buffer_size 1k; proxy_buffers 4 1k; proxy_busy_buffers_size 2k;")
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=cause)
     lab.judge(cause, "http.response_rejected", "initiator", at=_one_leg(["ok"]))
@@ -172,7 +151,7 @@ def many_headers(lab: Lab) -> None:
     headers = [f"X-Trace-{number}: {number}" for number in range(120)]
     lab.upstream.serve(9000, behaviours.answer(behaviours.reply(b"fine\n", "200 OK", *headers)))
     envoy.simple(lab, (lab.upstream.ip, 9000))
-    _ask(lab)
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=cause)
     lab.judge(cause, "http.response_rejected", "initiator", at=_one_leg(["ok"]))
@@ -190,7 +169,7 @@ def two_lengths(lab: Lab) -> None:
     data = head.encode() + b"5\r\nfine\n\r\n0\r\n\r\n"
     lab.upstream.serve(9000, behaviours.answer(data))
     envoy.simple(lab, (lab.upstream.ip, 9000))
-    _ask(lab)
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=cause)
     sides = ["initiator", "responder"]
@@ -208,7 +187,7 @@ def lengths_differ(lab: Lab) -> None:
     data = behaviours.reply(b"fine\n", "200 OK", "Content-Length: 7")
     lab.upstream.serve(9000, behaviours.answer(data))
     _haproxy(lab)
-    _ask(lab)
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=cause)
     sides = ["initiator", "responder"]
@@ -239,7 +218,7 @@ _REDIS = b"-ERR wrong number of arguments for 'get' command\r\n"
 def redis(lab: Lab) -> None:
     """A server answers each request like Redis answers `GET / HTTP/1.1`."""
     lab.upstream.serve(8080, _line(_REDIS))
-    _curl(lab)
+    curl(lab, lab.upstream.ip)
     lab.judge(lab.leg(lab.upstream, 8080), "http.malformed_response", "responder")
 
 
@@ -253,7 +232,7 @@ def redis_envoy(lab: Lab) -> None:
     """The upstream answers like Redis."""
     lab.upstream.serve(9000, _line(_REDIS))
     envoy.simple(lab, (lab.upstream.ip, 9000))
-    _ask(lab)
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=cause)
     lab.judge(cause, "http.malformed_response", "responder")
@@ -276,7 +255,7 @@ def ssh_haproxy(lab: Lab) -> None:
 
     lab.upstream.serve(9000, handle)
     _haproxy(lab)
-    _ask(lab)
+    curl(lab, lab.proxy.ip)
     cause = lab.leg(lab.upstream, 9000)
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=cause)
     lab.judge(cause, "http.malformed_response", "responder")
@@ -293,7 +272,7 @@ def chunk_size(lab: Lab) -> None:
         connection.close()
 
     lab.upstream.serve(8080, handle)
-    _curl(lab)
+    curl(lab, lab.upstream.ip)
     lab.judge(
         lab.leg(lab.upstream, 8080),
         "http.malformed_response",

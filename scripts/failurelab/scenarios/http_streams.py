@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from failurelab import envoy, haproxy, nginx
+from failurelab import envoy, haproxy
 from failurelab.capture import Point
 from failurelab.lab import Lab
 from failurelab.programs import streams
 from failurelab.registry import PROXIED, scenario
+from failurelab.scenes import curl, nginx_proxy
 from failurelab.truth import Accepted
 
-
-def _ask(lab: Lab, *options: str) -> str:
-    lab.used("curl")
-    return lab.client.curl(*options, f"http://{lab.proxy.ip}:8080/report")
-
-
-def _nginx(lab: Lab, *more: str) -> None:
-    text = f"""
-    server {{
-      listen 8080;
-      location / {{
-        proxy_pass http://{lab.upstream.ip}:9000;
-        proxy_http_version 1.1;
-        {" ".join(more)}
-      }}
-    }}"""
-    nginx.start(lab, lab.proxy, text, port=8080)
+KEPT = "proxy_http_version 1.1;"
 
 
 def _haproxy(lab: Lab, more: str) -> None:
@@ -54,7 +39,7 @@ def idle_events(lab: Lab) -> None:
     lab.upstream.serve(9000, streams.events(3, 0.2, 10))
     manager = {"stream_idle_timeout": "1s"}
     envoy.simple(lab, (lab.upstream.ip, 9000), route={"timeout": "0s"}, manager=manager)
-    _ask(lab, "-N")
+    curl(lab, lab.proxy.ip, "-N")
     _cut(lab, "http.truncated_response")
 
 
@@ -68,7 +53,7 @@ def idle_websocket(lab: Lab) -> None:
     """Three messages, then quiet; proxy_read_timeout 1 s."""
     lab.upstream.serve(9000, streams.websocket_server(3, 0.2))
     upgrade = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
-    _nginx(lab, upgrade, "proxy_read_timeout 1s;")
+    nginx_proxy(lab, KEPT, upgrade, "proxy_read_timeout 1s;")
     connection = streams.websocket_client(lab.client.connect((lab.proxy.ip, 8080)))
     connection.receive_all(5)
     connection.close()
@@ -102,7 +87,7 @@ def websocket_closed(lab: Lab) -> None:
     """Two messages, a Close frame, the client's Close frame, and FIN."""
     lab.upstream.serve(9000, streams.websocket_server(2, 0.2, close=True))
     upgrade = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
-    _nginx(lab, upgrade)
+    nginx_proxy(lab, KEPT, upgrade)
     connection = streams.websocket_client(lab.client.connect((lab.proxy.ip, 8080)))
     connection.receive_until(b"\x03\xe8")
     streams.websocket_answer_close(connection)
@@ -123,6 +108,6 @@ def events_finished(lab: Lab) -> None:
     """Three events, half a second between, then the last chunk; Envoy between."""
     lab.upstream.serve(9000, streams.events(3, 0.5, 1, finish=True))
     envoy.simple(lab, (lab.upstream.ip, 9000), route={"timeout": "0s"})
-    _ask(lab, "-N")
+    curl(lab, lab.proxy.ip, "-N")
     lab.healthy(lab.leg(lab.proxy, 8080))
     lab.healthy(lab.leg(lab.upstream, 9000))

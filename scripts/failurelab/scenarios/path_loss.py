@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Callable
 
 from failurelab import behaviours, rules
 from failurelab.bump import Bump
 from failurelab.capture import Point
 from failurelab.connections import Address, Connection
 from failurelab.lab import Lab
-from failurelab.packets import SYN, Packet
+from failurelab.packets import Packet
 from failurelab.registry import scenario
+from failurelab.scenes import every
 
 ZIPPED = (Point("client", gzip=True),)
 SECOND = {"upstream2": "router"}
 COMPLETE = ["capture.dropped", "capture.duplicates"]
-
-
-def _every(nth: int) -> Callable[[Packet], bool]:
-    count = itertools.count(1)
-    return lambda packet: not packet.flags & SYN and next(count) % nth == 0
 
 
 def _servers(lab: Lab, size: int) -> list[Address]:
@@ -55,7 +49,7 @@ def from_one(lab: Lab) -> None:
     trip 6 ms; the client fetches 60 kB twenty times from each.
     """
     lab.bump.delay = 0.003
-    lab.bump.add(rules.drop(rules.Match(direction="back", data=True, test=_every(30))))
+    lab.bump.add(rules.drop(rules.Match(direction="back", data=True, test=every(30))))
     _download(lab, 20)
     lab.findings.expected = ["path.loss"]
     lab.findings.forbidden = list(COMPLETE)
@@ -72,7 +66,7 @@ def to_client(lab: Lab) -> None:
     6 ms; the client fetches 60 kB twenty times.
     """
     lab.bump.delay = 0.003
-    lab.bump.add(rules.drop(rules.Match(test=_every(25))))
+    lab.bump.add(rules.drop(rules.Match(test=every(25))))
     _download(lab, 20)
     lab.findings.expected = ["path.loss"]
     lab.findings.forbidden = list(COMPLETE)
@@ -91,7 +85,7 @@ def uploads(lab: Lab) -> None:
     data segment of them. Round trip 6 ms.
     """
     lab.bump.delay = 0.003
-    lab.bump.add(rules.drop(rules.Match(direction="forward", data=True, test=_every(20))))
+    lab.bump.add(rules.drop(rules.Match(direction="forward", data=True, test=every(20))))
     head = b"POST /in HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 40000\r\n\r\n"
 
     def take(connection: Connection) -> None:
@@ -122,7 +116,7 @@ def uploads(lab: Lab) -> None:
 def alike(lab: Lab) -> None:
     """The bump before the client drops every 150th packet; 60 kB ten times from each."""
     lab.bump.delay = 0.003
-    lab.bump.add(rules.drop(rules.Match(test=_every(150))))
+    lab.bump.add(rules.drop(rules.Match(test=every(150))))
     _download(lab, 10)
     lab.findings.forbidden = ["path.loss", *COMPLETE]
 

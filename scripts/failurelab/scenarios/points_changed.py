@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from failurelab import behaviours, nat, rules, transform
 from failurelab.capture import Point
-from failurelab.connections import Connection, Listener
+from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import scenario
 from failurelab.scenarios.points_nat import NOTHING_LOST, OFF, ask
+from failurelab.scenes import accepted
 from failurelab.truth import Accepted, Lost
 
 _LAYERS = ("tcp", "path")
@@ -18,11 +19,6 @@ _SHIFT = 0x5EC0DE01
 """What the firewall adds to the initiator's sequence numbers (mod 2**32)."""
 PAGE = behaviours.reply(b"<p>price</p>" * 800)
 _DSCP_AF41 = (socket.IPPROTO_IP, socket.IP_TOS, 0x88)
-
-
-def _accepted(lab: Lab, listener: Listener, nth: int) -> Connection:
-    lab.wait_until(lambda: len(listener.accepted) > nth)
-    return listener.accepted[nth]
 
 
 @scenario(
@@ -44,7 +40,7 @@ def renumbered(lab: Lab) -> None:
     fine = lab.client.connect(good.address)
     ask(lab, fine, "/a", close=False)
     ask(lab, fine, "/b")
-    lab.healthy(fine, also=_accepted(lab, good, 0))
+    lab.healthy(fine, also=accepted(lab, good, 0))
     cut = lab.client.connect(bad.address)
     cut.send(behaviours.get("/c")).receive_all(2)
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
@@ -52,7 +48,7 @@ def renumbered(lab: Lab) -> None:
         cut,
         "tcp.reset_before_response",
         "responder",
-        also=_accepted(lab, bad, 0),
+        also=accepted(lab, bad, 0),
         born={"responder": "responder"},
     )
 
@@ -91,7 +87,7 @@ def renumbered_upload(lab: Lab) -> None:
     connection.close()
     lab.sleep(0.1)
     lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 2, 2)])
-    lab.healthy(connection, also=_accepted(lab, server, 0))
+    lab.healthy(connection, also=accepted(lab, server, 0))
 
 
 @scenario(

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from failurelab import behaviours, envoy, haproxy, nginx, rules
 from failurelab.bump import Forge
 from failurelab.capture import Point
-from failurelab.connections import Connection, Leg
+from failurelab.connections import Leg
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
 from failurelab.scenarios.points_nat import NOTHING_LOST, OFF
+from failurelab.scenes import turns
 from failurelab.truth import Accepted, Lost, TrueFindings
 
 _POINTS = (
@@ -26,16 +27,6 @@ _PORT = 9000
 def _curl(lab: Lab, path: str) -> None:
     lab.client.curl(f"http://{lab.proxy.ip}:8080{path}")
     lab.sleep(0.1)
-
-
-def _turns(*handlers: behaviours.Handler) -> behaviours.Handler:
-    """Another handler for each connection."""
-    left = list(handlers)
-
-    def handle(connection: Connection) -> None:
-        left.pop(0)(connection)
-
-    return handle
 
 
 def _nginx(lab: Lab) -> None:
@@ -110,7 +101,7 @@ def envoy_refused(lab: Lab) -> None:
 )
 def nginx_reset(lab: Lab) -> None:
     """A first request is answered, the second is read and the socket closed with linger zero."""
-    lab.upstream.serve(_PORT, _turns(behaviours.answer(), behaviours.reset_after_request(0.05)))
+    lab.upstream.serve(_PORT, turns(behaviours.answer(), behaviours.reset_after_request(0.05)))
     _nginx(lab)
     _curl(lab, "/first")
     _curl(lab, "/second")
@@ -129,7 +120,7 @@ def haproxy_timeout(lab: Lab) -> None:
     """A first request is answered, the second is read and never answered; HAProxy's server timeout
     is 1.5 s.
     """
-    lab.upstream.serve(_PORT, _turns(behaviours.answer_and_close(), behaviours.silent()))
+    lab.upstream.serve(_PORT, turns(behaviours.answer_and_close(), behaviours.silent()))
     _haproxy(lab)
     _curl(lab, "/first")
     _curl(lab, "/second")

@@ -14,6 +14,7 @@ from failurelab.connections import Connection, Listener
 from failurelab.hosts import Host
 from failurelab.lab import Lab
 from failurelab.registry import scenario
+from failurelab.scenes import accepted
 
 _HONEST = ["responder", "unknown"]
 _BEFORE = "tcp.reset_before_response"
@@ -33,18 +34,13 @@ def _keep(connection: Connection) -> None:
     """Leave the socket to the scenario."""
 
 
-def _accepted(lab: Lab, listener: Listener, nth: int) -> Connection:
-    lab.wait_until(lambda: len(listener.accepted) > nth)
-    return listener.accepted[nth]
-
-
 def _vanish_idle(lab: Lab, listener: Listener, count: int) -> list[Connection]:
     """Connections that were answered once, then idle, and that the server's kernel forgot."""
     made = []
     for nth in range(count):
         connection = lab.client.connect(listener.address)
         connection.send(behaviours.get(f"/{nth}"))
-        server = _accepted(lab, listener, nth)
+        server = accepted(lab, listener, nth)
         server.receive_until()
         server.send(behaviours.reply())
         connection.receive_until()
@@ -113,7 +109,7 @@ def lost_255(lab: Lab) -> None:
     listener = lab.upstream.serve(5044, _keep)
     for nth in range(3):
         connection = lab.client.connect(listener.address)
-        server = _accepted(lab, listener, nth)
+        server = accepted(lab, listener, nth)
         for part in range(5):
             connection.send(bytes([part]) * 600)
             lab.sleep(0.05)
@@ -161,7 +157,7 @@ def socket_ttl(lab: Lab) -> None:
     listener = lab.upstream.serve(1790, _keep)
     for nth in range(3):
         connection = lab.client.connect(listener.address)
-        server = _accepted(lab, listener, nth)
+        server = accepted(lab, listener, nth)
         server.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
         for part in range(3):
             connection.send(bytes([part]) * 19)

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute
-from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.packet import ACK, FIN, PSH, PacketFact
 from pcapdiag.model.report import Attribution
 from tests.diagnose.attribution.exchange import (

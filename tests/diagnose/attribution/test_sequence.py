@@ -47,6 +47,28 @@ def test_ahead_counts_less_where_the_capture_lost_packets() -> None:
     assert found.weight == pytest.approx(math.log10(4))
 
 
+@pytest.mark.parametrize(
+    ("flags", "off", "closed", "ratio"),
+    [
+        (RST, 1, False, 4),
+        (RST, 2, False, 20),
+        (RST | ACK, 1, False, 20),
+        (RST, 1, True, 20),
+    ],
+)
+def test_one_ahead_is_the_number_behind_a_fin_that_was_not_captured(
+    flags: int, off: int, closed: bool, ratio: int
+) -> None:
+    exchange = talk()
+    if closed:
+        exchange.send("server", FIN | ACK)
+    reset = exchange.forge("server", flags, seq=exchange.server.seq + off)
+    found = sequence.exactness(seen(exchange, reset))
+    assert told(found) == ("seq_ahead", "path")
+    assert found is not None
+    assert found.weight == pytest.approx(math.log10(ratio))
+
+
 def test_acknowledging_what_was_never_sent() -> None:
     exchange = talk()
     reset = exchange.live_reset(ack=exchange.client.seq + 4000)

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.attribution import attribute, attribute_reset
 from pcapdiag.diagnose.attribution.resets import RESET_SIGNALS
 from pcapdiag.diagnose.attribution.shape import shape
-from pcapdiag.diagnose.attribution.view import FIRST_PACKETS, view_reset
+from pcapdiag.diagnose.attribution.view import view_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN, PacketFact
 from pcapdiag.model.report import Attribution

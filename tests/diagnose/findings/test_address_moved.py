@@ -7,7 +7,7 @@ import pytest
 from pcapdiag.diagnose.findings.address_moved import AddressMoved
 from pcapdiag.model.fleet import Fleet, PlaceFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND
 from tests.report.fabricate import START, UPSTREAM, refused
 
 pytestmark = pytest.mark.once
@@ -17,7 +17,7 @@ A, B, GATEWAY = 0x02_00_00_00_00_0A, 0x02_00_00_00_00_0B, 0x02_00_00_00_00_01
 def place(
     first: float, last: float, mac: int = A, ttl: int = 64, connections: int = 4
 ) -> PlaceFacts:
-    since, until = (round((START + at) * NANOSECONDS) for at in (first, last))
+    since, until = (round((START + at) * SECOND) for at in (first, last))
     return PlaceFacts(mac, ttl, connections, connections * 5, since, until)
 
 
@@ -34,7 +34,7 @@ def find(
 
 def test_another_mac_on_the_link() -> None:
     after = place(11, 20, B)
-    after.claimed, after.claim_frame = START * NANOSECONDS, 33
+    after.claimed, after.claim_frame = START * SECOND, 33
     (finding,) = find(place(0, 10), after, seen=refused(stream=3, offset=11))
     assert (finding.code, finding.severity) == ("path.address_moved", "warning")
     assert "MAC 02:00:00:00:00:0a, TTL 64 for 4 connections" in finding.detail

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.findings.draining import MAX_ENDPOINTS, MAX_STREAMS, Draining
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
+from pcapdiag.diagnose.findings.draining import Draining
+from pcapdiag.model.ends import End
 from pcapdiag.model.fleet import Fleet
-from pcapdiag.model.report import Attribution, Connection, End, Finding, Verdict
+from pcapdiag.model.report import Attribution, Connection, Finding, Verdict
 from pcapdiag.model.report_http2 import Http2, Http2GoAway
 from tests.report.fabricate import healthy, seconds
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.exchanges import EXCHANGES as KINDS_OF_REQUESTS
 from pcapdiag.diagnose.failed_requests import other_failures
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.shows import request_shows
 from pcapdiag.diagnose.text import fill
 from pcapdiag.incident.describe_http import MAX_LISTED, describe_http
@@ -95,7 +95,7 @@ def test_any_facts_are_judged_and_told(story: Story, exchanges: list[Exchange]) 
     others = other_failures(told, verdict, context)
     for judgement in (verdict, *(other.judgement for other in others)):
         assert 0 <= judgement.confidence <= 1
-        texts = fill(KINDS[judgement.code], judgement, told)
+        texts = fill(kind_of(judgement.code), judgement, told)
         for text in (texts.title, texts.explanation, *texts.fixes, *texts.commands):
             assert text.isprintable()
     counted = [index for other in others for index in other.exchanges]

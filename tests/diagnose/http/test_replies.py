@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.diagnose.http.reply import BY_ITS_CALL, FLAGS
 from pcapdiag.diagnose.judgement import OtherCode
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.http import GrpcFacts, LocalReply
 from pcapdiag.protocols.http.local_reply import NO_ROUTE
@@ -97,12 +97,12 @@ def test_envoys_filters_ask_no_upstream(reason: str, flag: str | None, knob: str
 )
 def test_what_to_change_names_the_knobs_of_that_proxy(product: str, knob: str, others: str) -> None:
     story, said = after_answer(), exchange(status=504, local_reply=LocalReply(product, "late"))
-    texts = fill(KINDS["http.local_reply"], verdict(story, said), story)
+    texts = fill(kind_of("http.local_reply"), verdict(story, said), story)
     told = " ".join((*texts.fixes, *texts.commands))
     assert knob in told
     assert others not in told
     unknown = exchange(status=504, local_reply=LocalReply("", "late"))
-    texts = fill(KINDS["http.local_reply"], verdict(story, unknown), story)
+    texts = fill(kind_of("http.local_reply"), verdict(story, unknown), story)
     assert knob in " ".join(texts.fixes)
     assert others in " ".join(texts.fixes)
 

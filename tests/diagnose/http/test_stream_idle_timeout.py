@@ -4,8 +4,8 @@ from typing import Unpack
 
 from msgspec.structs import replace
 
+from pcapdiag.model.ends import End
 from pcapdiag.model.http import GrpcFacts
-from pcapdiag.model.report import End
 from pcapdiag.model.story import LegKind, LegMoment, Story
 from tests.diagnose.fields import ExchangeFields
 from tests.diagnose.http.spoken import (

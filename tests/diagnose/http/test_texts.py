@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import EXCHANGES, judge_exchange
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import Texts, fill
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.story import Story
@@ -59,7 +59,7 @@ def judged(code: str, **changes: object) -> tuple[Judgement, Texts]:
     told = spoken(story, one)
     judgement = judge_exchange(told, one, around(told))
     assert judgement is not None
-    return judgement, fill(KINDS[judgement.code], judgement, told)
+    return judgement, fill(kind_of(judgement.code), judgement, told)
 
 
 def test_every_kind_is_here() -> None:
@@ -70,7 +70,7 @@ def test_every_kind_is_here() -> None:
 def test_the_texts_are_filled_and_harmless(code: str) -> None:
     judgement, texts = judged(code, target=ESCAPES, method="GET")
     assert judgement.code == code
-    assert judgement.phase in KINDS[code].phases
+    assert judgement.phase in kind_of(code).phases
     assert SERVER[0] in texts.title + texts.explanation
     for text in (texts.title, texts.explanation, *texts.fixes, *texts.commands):
         assert text.isprintable()
@@ -94,7 +94,7 @@ def test_inside_tls_the_url_says_so() -> None:
     told = spoken(story, one, tls=TlsFacts())
     judgement = judge_exchange(told, one, around(told))
     assert judgement is not None
-    commands = fill(KINDS[judgement.code], judgement, told).commands
+    commands = fill(kind_of(judgement.code), judgement, told).commands
     assert any(f"https://{SERVER[0]}" in command for command in commands)
 
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.application import Application
+from pcapdiag.model.ends import End
 from pcapdiag.model.http import Exchange, GoAway, Http2Facts, HttpFacts, Ping, RstStream, Stall
-from pcapdiag.model.report import End
 from pcapdiag.model.story import Story
 from tests.diagnose.fields import ExchangeFields, Http2Fields
 from tests.diagnose.playbook import HANDSHAKE, MS, START, C, Line, S, around, play

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.failed_requests import other_failures
 from pcapdiag.diagnose.http2.effects import open_again
 from pcapdiag.diagnose.http2.known import streams
-from pcapdiag.diagnose.judge import judge, other_failures
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.http import GrpcFacts
 from tests.diagnose.http2.scenes import (
@@ -54,7 +55,7 @@ def test_the_words_are_about_the_stream_and_not_the_last_bytes() -> None:
     verdict = judge(story, around(story))
     assert verdict.facts["request_frame"] == "103"
     assert verdict.facts["since_request"].startswith("3.99")
-    assert "HTTP/2 stream 3" in fill(KINDS[verdict.code], verdict, story).explanation
+    assert "HTTP/2 stream 3" in fill(kind_of(verdict.code), verdict, story).explanation
 
 
 @pytest.mark.parametrize("end", [SERVER_CLOSES, SERVER_RESETS])
@@ -66,7 +67,7 @@ def test_every_open_stream_failed(end: tuple[Line, ...]) -> None:
     assert verdict.exchange == 0
     (other,) = others
     assert (len(other.exchanges), other.judgement.code.endswith("_before_response")) == (2, True)
-    assert fill(KINDS[other.judgement.code], other.judgement, story).explanation
+    assert fill(kind_of(other.judgement.code), other.judgement, story).explanation
 
 
 def test_a_call_that_need_not_answer_yet_may_be_left() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.judge import judge, other_failures
+from pcapdiag.diagnose.failed_requests import other_failures
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.http import Ping
 from tests.diagnose.http2.scenes import (
     CLIENT_CLOSES,
@@ -93,6 +94,15 @@ def test_a_hung_program_acknowledges_and_does_not_answer(code: int) -> None:
     assert (verdict.code, verdict.phase) == ("http2.ping_timeout", "in_response")
     assert sides(verdict)["responder"] > 0.9
     assert verdict.ended_by == "initiator"
+
+
+def test_an_answer_behind_the_close_came_too_late() -> None:
+    """It was not on its way either: that would take a round trip."""
+    late = http2(begun(1), pings=(ping(2002, acked=3600),))
+    left = (PING, S("ACK"), C("FIN,ACK", after=1000), S("ACK"))
+    assert judged(late, *left).code == "http2.ping_timeout"
+    crossed = http2(begun(1), pings=(ping(2002, acked=3001.8),))
+    assert judged(crossed, *left).code != "http2.ping_timeout"
 
 
 def test_a_dead_path_names_nobody() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.judge import judge, other_failures
+from pcapdiag.diagnose.failed_requests import other_failures
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.http import Exchange, GrpcFacts, RstStream, Stall
 from tests.diagnose.fields import Http2Fields
 from tests.diagnose.http2.scenes import (

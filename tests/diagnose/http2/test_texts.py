@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapdiag.diagnose.judge import judge, other_failures
+from pcapdiag.diagnose.failed_requests import other_failures
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
 from pcapdiag.incident.describe_http2 import describe_http2, http2_labels
 from pcapdiag.model.application import Application
@@ -47,12 +48,12 @@ CASES: dict[str, tuple[Application, tuple[Line, ...]]] = {
 
 
 def check_texts(judgement: Judgement, story: Story) -> None:
-    texts = fill(KINDS[judgement.code], judgement, story)
+    texts = fill(kind_of(judgement.code), judgement, story)
     for text in (texts.title, texts.explanation, *texts.fixes):
         assert not re.search(r"\{\w+\}", text.replace("{x}", "").replace("{}", ""))
     for command in texts.commands:
         assert shlex.split(command, comments=True)
-    assert judgement.phase is None or judgement.phase in KINDS[judgement.code].phases
+    assert judgement.phase is None or judgement.phase in kind_of(judgement.code).phases
 
 
 @pytest.mark.parametrize("code", sorted(CASES))
@@ -62,7 +63,7 @@ def test_every_kind_in_words(code: str) -> None:
     judgement = judge(story, around(story))
     assert judgement.code == code
     check_texts(judgement, story)
-    texts = fill(KINDS[code], judgement, story)
+    texts = fill(kind_of(code), judgement, story)
     assert SERVER[0] in texts.title + texts.explanation
     assert ": " in texts.title, "groups keep what stands before it"
     assert texts.fixes

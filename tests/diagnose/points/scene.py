@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import judge, refine
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.points import Opinion, Outcome, judge_points
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import Texts, fill
 from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.points import Span
@@ -54,7 +54,7 @@ def texts_of(found: Outcome, given: list[Opinion | None]) -> Texts:
     """The verdict's texts; each of their words must be known."""
     opinion = given[found.point]
     assert opinion is not None
-    return fill(KINDS[found.judgement.code], found.judgement, opinion.story)
+    return fill(kind_of(found.judgement.code), found.judgement, opinion.story)
 
 
 def evidence(found: Outcome, signal: str) -> Evidence:

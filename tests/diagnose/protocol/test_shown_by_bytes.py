@@ -218,3 +218,20 @@ def test_postgres_has_no_tls_and_who_asked_for_it_left() -> None:
     goes_on = (C("PSH,ACK", b"\0\0\0\x08\0\x03\0\0"), S("PSH,ACK", b"R\0\0\0\x08"), *LEFT)
     assert judged(*met(SSL_REQUEST, b"N", *goes_on)).code == "ok"
     assert judged(*met(b"\x01\x02", b"N", *LEFT)).code == "ok"
+
+
+MARIADB = b"\x4a\0\0\0\x0a5.5.5-10.11\0" + bytes(40)
+NOT_ACCEPTED = b"\x34\0\0\x01\xff\x6a\x04#HY000Proxy header is not accepted from 10.0.1.5"
+
+
+@pytest.mark.parametrize("served", [0, 2])
+@pytest.mark.parametrize("greeted_first", [True, False])
+def test_a_server_that_says_that_it_takes_no_header(greeted_first: bool, served: int) -> None:
+    header, greeting = C("PSH,ACK", V2), S("PSH,ACK", MARIADB)
+    begun = (greeting, header) if greeted_first else (header, greeting)
+    lines = (*HANDSHAKE, *begun, S("PSH,ACK", NOT_ACCEPTED), S("RST,ACK", win=500))
+    verdict = judged(*lines, turns=3, first_accepted={V2[:4]: served})
+    assert (verdict.code, verdict.confidence) == ("protocol.unexpected_proxy_header", 0.95)
+    assert "that is what it says" in verdict.facts["because"]
+    other = (*HANDSHAKE, *begun, S("PSH,ACK", b"\xff\x10\x04full"), S("RST,ACK", win=500))
+    assert judged(*other).code != "protocol.unexpected_proxy_header"

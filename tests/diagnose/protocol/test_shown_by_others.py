@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.tls import ClientHello, TlsFacts
-from tests.diagnose.playbook import GET, OK, C, Known, Line, S, around, judged, play
+from tests.diagnose.playbook import GET, HANDSHAKE, OK, C, Known, Line, S, around, judged, play
 from tests.diagnose.protocol.scenes import FIN, HELLO, PREFACE, RST, V1, V2, met, others, shut
 from tests.diagnose.tls.scenes import ACKED, HUNG_UP, scene
 from tests.diagnose.tls.scenes import HELLO as TLS_HELLO
@@ -134,3 +135,49 @@ def test_a_later_request_was_understood_before() -> None:
     again = (C("PSH,ACK", GET), S("ACK"), *FIN)
     verdict = judged(*met(GET, OK, C("ACK"), *again), **others(tls=3))
     assert verdict.code == "tcp.closed_before_response"
+
+
+LEFT = (C("FIN,ACK", after=3000), S("FIN,ACK"), C("ACK"))
+REDIS = {b"*1\r\n": 3}
+
+
+def silent(story_end: tuple[Line, ...], first: dict[bytes, int]) -> Judgement:
+    """The verdict on a ClientHello that was acknowledged, and on which nothing was said."""
+    story = scene(TLS_HELLO, ACKED, *story_end)
+    return judge(story, around(story, turns=3, first_accepted=first))
+
+
+def test_a_hello_taken_in_silence_where_others_speak_plaintext() -> None:
+    verdict = silent(LEFT, REDIS)
+    assert (verdict.code, verdict.confidence) == ("protocol.tls_to_plaintext", 0.8)
+    assert verdict.facts["answer"] == "with nothing for 3 s, and 10.0.1.5:40000 left"
+    assert [other.code for other in verdict.alternatives] == ["tls.handshake_timeout"]
+    assert verdict.candidates[0].side == "responder"
+    assert verdict.ended_by == "initiator"
+
+
+def test_silence_alone_is_a_timeout() -> None:
+    assert silent(LEFT, {}).code == "tls.handshake_timeout"
+    assert silent(LEFT, REDIS | {HELLO[:4]: 1}).code == "tls.handshake_timeout"
+
+
+def test_a_client_that_left_a_hello_too_soon() -> None:
+    soon = (C("FIN,ACK", after=500), S("FIN,ACK"), C("ACK"))
+    assert silent(soon, REDIS).code != "protocol.tls_to_plaintext"
+
+
+GREETED = (S("PSH,ACK", b"421 4.3.0 local error\r\n", after=2000), C("ACK"), *FIN)
+
+
+def test_a_server_that_greets_only_behind_a_header() -> None:
+    verdict = judged(*HANDSHAKE, *GREETED, **others(v1=2))
+    assert (verdict.code, verdict.confidence) == ("protocol.missing_proxy_header", 0.85)
+    assert verdict.facts["because"].startswith("2 other connections to that port began with a")
+    assert '"421 4.3.0 local error"' in verdict.facts["answer"]
+    assert verdict.alternatives[0].code == "tcp.closed_before_request"
+    for known in (others(get=2), others(v1=2, get=1), Known()):
+        assert judged(*HANDSHAKE, *GREETED, **known).code == "tcp.closed_before_request"
+
+
+def test_a_check_without_the_header_that_leaves_by_itself() -> None:
+    assert judged(*HANDSHAKE, C("FIN,ACK"), S("FIN,ACK"), C("ACK"), **others(v1=2)).code == "ok"

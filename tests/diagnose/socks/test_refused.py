@@ -4,7 +4,7 @@ import pytest
 
 from pcapdiag.diagnose.judge import SOCKS, judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
 from pcapdiag.report.mask import mask
 from tests.diagnose.playbook import HANDSHAKE, SERVER, C, Line, S, around, play, sides
@@ -20,7 +20,7 @@ def judged(*said: str) -> tuple[Judgement, str, str]:
     """Return the judgement, its title and its explanation."""
     story = talk(*said)
     found = judge(story, around(story))
-    texts = fill(KINDS[found.code], found, story)
+    texts = fill(kind_of(found.code), found, story)
     return found, texts.title, texts.explanation
 
 
@@ -75,7 +75,7 @@ def test_a_login_is_told_without_its_words() -> None:
 )
 def test_the_command_goes_by_way_of_the_proxy(target: str, host: str) -> None:
     story = talk(*GREETED, f"05 01 00 {target}", "05 02 00 01 00000000 0000")
-    commands = fill(KINDS["socks.refused"], judge(story, around(story)), story).commands
+    commands = fill(kind_of("socks.refused"), judge(story, around(story)), story).commands
     assert f"-x 'socks5h://{SERVER[0]}:{SERVER[1]}' 'http://{host}/'" in commands[1]
 
 

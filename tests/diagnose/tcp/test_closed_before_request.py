@@ -5,7 +5,7 @@ import pytest
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.tcp.closed_before_request import KIND
 from pcapdiag.diagnose.text import fill
-from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, judged, play
+from tests.diagnose.playbook import GET, HANDSHAKE, C, Known, S, around, judged, play
 
 MYSQL_FULL = b"\x17\0\0\0\xff\x10\x04Too many connections"
 HUNG_UP = (S("FIN,ACK", after=3), C("FIN,ACK"), S("ACK"))
@@ -96,6 +96,73 @@ def test_an_initiator_that_closes_because_it_was_refused() -> None:
     assert judged(*HANDSHAKE, *told, established=3).code == "tcp.closed_before_request"
     fine = (S("PSH,ACK", b"220 mx\r\n"), C("ACK"), C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
     assert judged(*HANDSHAKE, *fine, established=3).code == "ok"
+
+
+@pytest.mark.parametrize(
+    ("last", "code"), [(b"QUIT\r\n", "tcp.closed_before_request"), (b"EHLO a\r\n", "ok")]
+)
+def test_a_quit_in_answer_to_a_late_refusal(last: bytes, code: str) -> None:
+    """As mailers do; with a request it is a stale connection."""
+    told = (S("PSH,ACK", b"421 4.3.0 local error\r\n", after=2000), C("ACK"), S("FIN,ACK"))
+    found = judged(*HANDSHAKE, *told, C("PSH,ACK", last), S("RST", win=0), established=3).code
+    assert found == code if last.startswith(b"QUIT") else found != "tcp.closed_before_request"
+
+
+REDIS_PING = b"*1\r\n$4\r\nPING\r\n"
+PROTECTED = b"-DENIED Redis is running in protected mode" + b" because" * 150 + b"\r\n"
+VERSION = b"SSH-2.0-OpenSSH_9.2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (REDIS_PING, b"-ERR max number of clients reached\r\n"),
+        (REDIS_PING, PROTECTED),
+        (b"get a\r\n", b"ERROR Too many open connections\r\n"),
+        (VERSION, b"Exceeded MaxStartups\r\n"),
+        (VERSION, b"Not allowed at this time\r\n"),
+    ],
+)
+@pytest.mark.parametrize("asked_first", [True, False])
+def test_who_is_refused_at_the_door_may_have_asked_by_then(
+    asked: bytes, said: bytes, asked_first: bool
+) -> None:
+    ask, refuse = C("PSH,ACK", asked), S("PSH,ACK", said)
+    met = (ask, refuse) if asked_first else (refuse,)
+    known: Known = {"established": 3, "first_bytes": {asked[:4]: 2}}
+    closed = play(*HANDSHAKE, *met, C("ACK"), *HUNG_UP)
+    verdict = judge(closed, around(closed, **known))
+    assert verdict.code == "tcp.closed_before_request"
+    assert said[:20].decode() in fill(KIND, verdict, closed).explanation
+    assert judged(*HANDSHAKE, *met, S("RST,ACK", win=500), **known).code == (
+        "tcp.reset_before_request"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (REDIS_PING, b"-ERR unknown command\r\n"),
+        (VERSION, b"a line before\r\n" + VERSION),
+        (VERSION, VERSION),
+        (b"get a\r\n", b"ERROR\r\n"),
+    ],
+)
+def test_an_answer_is_no_refusal_of_the_connection(asked: bytes, said: bytes) -> None:
+    lines = (C("PSH,ACK", asked), S("PSH,ACK", said), C("ACK"), *HUNG_UP)
+    assert judged(*HANDSHAKE, *lines, established=3).code == "ok"
+
+
+def test_a_final_ack_that_the_capture_lost() -> None:
+    lines = (*HANDSHAKE[:2], S("FIN,ACK", after=1000), C("FIN,ACK"), S("ACK"))
+    verdict = judged(*lines)
+    assert (verdict.code, verdict.facts["since_start"]) == ("tcp.closed_before_request", "1 s")
+
+
+def test_who_asked_did_not_come_for_the_word_alone() -> None:
+    greeted = (S("PSH,ACK", b"hello\r\n"), C("ACK"), S("FIN,ACK"), C("PSH,ACK", b"x" * 20))
+    lines = (*HANDSHAKE, *greeted, S("RST", win=0))
+    assert judged(*lines, established=1).code == "tcp.closed_before_request"
 
 
 def test_a_port_check_by_the_initiator_is_fine() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.judge import judge, refine
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.report import Attribution
 from tests.diagnose.playbook import (
@@ -91,8 +91,8 @@ def test_a_fin_that_the_path_sent_is_told_as_such() -> None:
     first = judge(story, context)
     own = refine(first, Attribution(side="responder", confidence=0.97), story, context)
     assert own is first
-    assert "10.0.2.7:8443 sent FIN" in fill(KINDS[own.code], own, story).title
+    assert "10.0.2.7:8443 sent FIN" in fill(kind_of(own.code), own, story).title
     forged = refine(first, Attribution(side="path", confidence=0.97), story, context)
     assert (forged.code, forged.ended_by) == ("tcp.closed_before_response", "path")
-    title = fill(KINDS[forged.code], forged, story).title
+    title = fill(kind_of(forged.code), forged, story).title
     assert "a device in the name of 10.0.2.7:8443 sent FIN" in title

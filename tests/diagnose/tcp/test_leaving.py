@@ -120,13 +120,17 @@ def test_bytes_that_a_server_sends_behind_a_whole_answer_are_none_of_it() -> Non
 
 
 def test_a_one_way_transfer_is_fine() -> None:
-    pushed = (C("PSH,ACK", b"<13>log line\n"), S("ACK"), C(FIN, after=1), S(FIN), C("ACK"))
+    pushed = (C("PSH,ACK", b"a log line\n"), S("ACK"), C(FIN, after=1), S(FIN), C("ACK"))
     assert judged(*HANDSHAKE, *pushed).code == "ok"
 
 
 def test_a_server_that_should_have_spoken_first() -> None:
     lines = (C(FIN, after=10_002), S("ACK"))
     assert judged(*HANDSHAKE, *lines, speaks_first=9).code == "tcp.response_timeout"
+    late = (*lines, S("PSH,ACK", b"220 mx\r\n", after=3000), C("RST", win=0))
+    assert judged(*HANDSHAKE, *late, speaks_first=9).code == "tcp.response_timeout"
+    greeted = (S("PSH,ACK", b"220 mx\r\n"), C("ACK"), *lines)
+    assert judged(*HANDSHAKE, *greeted, speaks_first=9).code == "ok"
     assert judged(*HANDSHAKE, *lines).code == "ok"
 
 
@@ -159,7 +163,7 @@ def test_fin_and_reset_by_the_same_side_is_a_close() -> None:
 
 
 def test_a_stream_that_goes_on_without_an_answer_wants_none() -> None:
-    line = (C("PSH,ACK", b"<13>log line\n", after=400), S("ACK"))
+    line = (C("PSH,ACK", b"a log line\n", after=400), S("ACK"))
     lines = (*line, *line, *line, C("FIN,ACK", after=5000), S("FIN,ACK"), C("ACK"))
     assert judged(*HANDSHAKE, *lines).code == "ok"
     assert judged(*HANDSHAKE, *lines, turns=5).code == "ok"
@@ -168,7 +172,7 @@ def test_a_stream_that_goes_on_without_an_answer_wants_none() -> None:
 
 
 def test_one_message_to_a_port_where_nobody_answers() -> None:
-    line = (C("PSH,ACK", b"a.b.c 1 1700000000\n"), S("ACK"), C("FIN,ACK", after=10_000))
+    line = (C("PSH,ACK", b"a line\n"), S("ACK"), C("FIN,ACK", after=10_000))
     story = play(*HANDSHAKE, *line, S("FIN,ACK"))
     assert judge(story, around(story)).code == "tcp.response_timeout"
     story.responder.port = 2003
@@ -278,3 +282,31 @@ def test_a_body_of_which_snaplen_cut_off_the_length_may_not_have_been_sent_whole
     assert max(sides(cut).values()) < 0.8
     assert verdict(post[:30], 0).confidence > 0.9
     assert verdict(b"GET" + post[4:30], 1).confidence > 0.9
+
+
+def test_a_first_message_that_the_snaplen_cut_off() -> None:
+    lines = (C("PSH,ACK", b"x" * 40), S("ACK"), C(FIN, after=2000), S(FIN), C("ACK"))
+    read, cut = play(*HANDSHAKE, *lines), play(*HANDSHAKE, *lines)
+    cut.turn.request_head = cut.hello_initiator = b""
+    assert judge(read, around(read, turns=9)).confidence > 0.9
+    assert judge(cut, around(cut, turns=9)).confidence == 0.75
+
+
+@pytest.mark.parametrize(("length", "code"), [(b"", "ok"), (b"Content-Length: 9999\r\n", "")])
+def test_a_radio_goes_on_until_its_listener_has_had_enough(length: bytes, code: str) -> None:
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\n" + length + b"\r\n"
+    played = (C("PSH,ACK", GET), S("PSH,ACK", head + b"x" * 900), C("ACK"), S("ACK", b"y" * 1400))
+    left = (C(FIN), S("ACK", b"y" * 1400), C("RST", win=0))
+    found = judged(*HANDSHAKE, *played, *left).code
+    assert found == code if code else found == "tcp.initiator_abort"
+
+
+@pytest.mark.parametrize(("port", "sure"), [(443, 0.97), (6380, 0.75), (8883, 0.75)])
+def test_a_queue_inside_tls_may_be_waited_on(port: int, sure: float) -> None:
+    data = b"\x17\x03\x03\x00\x60" + b"x" * 96
+    lines = (C("PSH,ACK", b"\x16\x03\x01\x00\x40\x01" + b"x" * 63), S("PSH,ACK", data), C("ACK"))
+    asked = (C("PSH,ACK", data), S("ACK"), C(FIN, after=10_000), S(FIN), C("ACK"))
+    story = play(*HANDSHAKE, *lines, *asked)
+    story.responder.port = port
+    verdict = judge(story, around(story))
+    assert (verdict.code, verdict.confidence) == ("tcp.response_timeout", sure)

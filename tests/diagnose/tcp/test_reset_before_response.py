@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, judged
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, around, judged, play
 
 LIVE = S("RST,ACK", win=500, after=1)
 
@@ -44,3 +45,14 @@ def test_an_answer_that_the_capture_lost_forbids_the_verdict() -> None:
     story = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), LIVE)
     story.initiator.acked_unseen = 1
     assert judge(story, around(story)).code == "capture.partial"
+
+
+def test_few_bytes_that_the_snaplen_cut_off_may_be_a_farewell() -> None:
+    talk = (C("PSH,ACK", b"x" * 40), S("PSH,ACK", b"y" * 40), C("PSH,ACK", b"z" * 8), S("ACK"))
+    story = play(*HANDSHAKE, *talk, S("RST,ACK", win=500, after=900))
+    assert judge(story, around(story)).confidence == 0.95
+    cut = play(*HANDSHAKE, *talk, S("RST,ACK", win=500, after=900))
+    cut.turn.request_head = b""
+    verdict = judge(cut, around(cut))
+    assert (verdict.code, verdict.confidence) == ("tcp.reset_before_response", 0.6)
+    assert verdict.alternatives[0].code == "ok"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
 from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.incident.describe_tls import describe_tls, tls_labels
@@ -74,8 +74,8 @@ def test_every_variant_has_its_texts(name: str) -> None:
     story = VARIANTS[name]
     judgement = judge(story, around(story, tls=SERVER))
     assert judgement.code.startswith("tls.")
-    assert judgement.phase in KINDS[judgement.code].phases
-    texts = fill(KINDS[judgement.code], judgement, story)
+    assert judgement.phase in kind_of(judgement.code).phases
+    texts = fill(kind_of(judgement.code), judgement, story)
     for text in (texts.title, texts.explanation, *texts.fixes):
         assert not re.search(r"[{}]", text)
     for command in texts.commands:
@@ -95,7 +95,7 @@ def test_a_command_holds_the_connections_own_words() -> None:
 @pytest.mark.parametrize("name", ["a;reboot", "$(id)", "a b", "-help", "a\nb", "é.example"])
 def test_a_hostile_name_is_in_no_command(name: str) -> None:
     story = tls.scene(tls.HELLO, tls.alert(S, 112), client_hello=tls.hello(sni=name, alpn=(name,)))
-    texts = fill(KINDS["tls.sni_rejected"], judge(story, around(story)), story)
+    texts = fill(kind_of("tls.sni_rejected"), judge(story, around(story)), story)
     commands = " ".join(texts.commands)
     assert name not in commands
     assert "-noservername" not in commands
@@ -140,7 +140,7 @@ FLAGS = st.fixed_dictionaries(
 def test_any_facts_give_a_verdict_with_texts(lines: list[Line], facts: Facts) -> None:
     story = tls.scene(*lines, **facts)
     judgement = judge(story, around(story, tls=SERVER))
-    texts = fill(KINDS[judgement.code], judgement, story)
+    texts = fill(kind_of(judgement.code), judgement, story)
     assert not re.search(r"[{}]", texts.title + texts.explanation)
     assert 0 <= judgement.confidence <= 1
     total = judgement.confidence + sum(other.confidence for other in judgement.alternatives)

@@ -13,6 +13,7 @@ import pytest
 from pcapdiag.model.application import Application
 from pcapdiag.protocols.conversation import Conversation
 from pcapdiag.protocols.http import kept
+from pcapdiag.protocols.http.skimming import SkimmingReader
 from tests.protocols.pieces import Connection, connections
 
 pytestmark = [pytest.mark.once, pytest.mark.needs(program="tshark")]
@@ -126,6 +127,7 @@ def conversation(connection: Connection) -> Application:
 def test_the_same_as_tshark(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "NEIGHBOURS", 10_000)
     monkeypatch.setattr(kept, "MAX_EXCHANGES", 100_000)
+    monkeypatch.setattr(SkimmingReader, "_may_skim", lambda _reader: False)
     ports, applications = {}, []
     for connection in connections(capture):
         application = conversation(connection)

@@ -14,7 +14,8 @@ from pcapdiag.protocols.tls.certificates import CUT, certificates_in
 from pcapdiag.protocols.tls.compressed import BROTLI, MAX_WINDOW, ZLIB, ZSTD, read_compressed
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.limits import MAX_MESSAGE
-from pcapdiag.protocols.tls.talk import COMPRESSED_CERTIFICATE, Talk
+from pcapdiag.protocols.tls.numbers import COMPRESSED_CERTIFICATE
+from pcapdiag.protocols.tls.talk import Talk
 from tests.protocols.tls.test_certificates import certificate
 from tests.protocols.tls.wire import numbers, vector
 

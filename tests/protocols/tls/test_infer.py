@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.model.tls import TlsFacts
 from tests.protocols.tls.wire import (
     HANDSHAKE,
     TLS13_CHOICE,
     TLS13_EXTENSIONS,
     alert,
+    alerts,
     change_cipher_spec,
     client,
     client_hello,
@@ -30,10 +30,6 @@ pytestmark = pytest.mark.once
 
 TICKETS = (sealed(250), sealed(250))
 CLIENT_FINISHED = client(change_cipher_spec(), sealed(53))
-
-
-def alerts(facts: TlsFacts) -> list[tuple[bool, int | None, int | None]]:
-    return [(each.from_initiator, each.level, each.code) for each in facts.alerts]
 
 
 def test_tls13_full() -> None:

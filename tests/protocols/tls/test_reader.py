@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.model.application import Piece
-from pcapdiag.model.tls import TlsFacts
 from pcapdiag.protocols.tls.certificates import certificates_in
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS, MAX_ALERTS, MAX_HELD
 from pcapdiag.protocols.tls.reader import TlsReader
@@ -17,6 +16,7 @@ from tests.protocols.tls.wire import (
     SESSION,
     TLS13_EXTENSIONS,
     alert,
+    alerts,
     change_cipher_spec,
     client,
     client_hello,
@@ -38,10 +38,6 @@ from tests.protocols.tls.wire import (
 pytestmark = pytest.mark.once
 
 CLIENT_FINISHED = client(change_cipher_spec(), sealed(53))
-
-
-def alerts(facts: TlsFacts) -> list[tuple[bool, int | None, int | None]]:
-    return [(each.from_initiator, each.level, each.code) for each in facts.alerts]
 
 
 def test_tls12_full() -> None:

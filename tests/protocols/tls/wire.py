@@ -160,3 +160,7 @@ def tls12_opening(session: bytes = b"") -> tuple[tuple[bool, bytes], tuple[bool,
             handshake(14),
         ),
     )
+
+
+def alerts(facts: TlsFacts) -> list[tuple[bool, int | None, int | None]]:
+    return [(each.from_initiator, each.level, each.code) for each in facts.alerts]

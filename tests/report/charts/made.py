@@ -13,10 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from pcapdiag.model import packet as marks
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN
 from pcapdiag.model.report import (
     Activity,
-    Actor,
     BySide,
     Connection,
     Segment,

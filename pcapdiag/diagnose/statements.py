@@ -1,0 +1,39 @@
+"""Requests that servers answer each time, in protocols with a head that tells: databases, PINGs.
+
+Silence after one of these is no message of a stream that nobody answers.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pcapdiag.diagnose.postgres import is_postgres
+from pcapdiag.diagnose.unanswered import asks_nothing, in_a_websocket
+from pcapdiag.model.story import Story
+
+POSTGRES_QUERY, POSTGRES_SYNC = b"Q", b"S\x00\x00\x00\x04"
+"""A simple query, and what ends an extended one (PostgreSQL, "Message Flow")."""
+MYSQL_GREETING = b"\x00\x0a"
+"""Sequence number and protocol version of MySQL's first packet, behind its length of 3 bytes."""
+MYSQL_COMMANDS = (0x02, 0x03, 0x0E, 0x16, 0x17, 0x1F)
+"""COM_INIT_DB, COM_QUERY, COM_PING, prepare, execute and COM_RESET_CONNECTION (MySQL internals
+manual, "Command Phase")."""
+MYSQL_HEAD = 4
+REDIS_COMMAND = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d")
+WEBSOCKET_PING = 0x89
+"""Answered by a Pong "as soon as is practical" (RFC 6455 section 5.5.2)."""
+
+
+def is_statement(story: Story) -> bool:
+    """Return whether the last request is of a kind that is always answered."""
+    head = story.turn.request_head
+    if story.midstream or not head:
+        return False
+    if in_a_websocket(story):
+        return head[0] == WEBSOCKET_PING
+    if is_postgres(story):
+        return head.startswith(POSTGRES_QUERY) or head.endswith(POSTGRES_SYNC)
+    if story.greeting_bytes and story.hello_responder[3:5] == MYSQL_GREETING:
+        whole = int.from_bytes(head[:3], "little") + MYSQL_HEAD == story.turn.request_bytes
+        return whole and head[3] == 0 and head[4] in MYSQL_COMMANDS
+    return REDIS_COMMAND.match(head) is not None and not asks_nothing(story)
