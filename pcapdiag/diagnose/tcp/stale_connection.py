@@ -182,7 +182,7 @@ def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
     judgement = _judgement(
         story,
         end,
-        0.97 if asked.gap >= IDLE else 0.8,
+        0.97 if max(asked.gap, asked.time - end.time) >= IDLE else 0.8,
         ("a FIN", how),
         (SideHint("responder", 0.93, why, (end.frame,)), SideHint("path", 0.05, why, ())),
         frames=(end.frame, reset.frame if reset else 0),
