@@ -47,15 +47,27 @@ class Selection(msgspec.Struct, frozen=True):
 
     def admits(self, stream: int, initiator: End, responder: End, start: int, end: int) -> bool:
         """Do the same for a connection before it is in a report; times in nanoseconds."""
-        ends = (initiator, responder)
+        ports = initiator[1], responder[1]
+        return self.admits_what(stream, ports, start, end) and self.admits_who(initiator, responder)
+
+    def admits_what(self, stream: int, ports: tuple[int, int], start: int, end: int) -> bool:
+        """Return whether all but the addresses of a connection fits."""
         if self.streams and stream not in self.streams:
             return False
-        if self.ports and not any(port in self.ports for _, port in ends):
+        if self.ports and not any(port in self.ports for port in ports):
             return False
         if self.earliest is not None and end < self.earliest:
             return False
-        if self.latest is not None and start > self.latest:
-            return False
+        return self.latest is None or start <= self.latest
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether addresses choose, too."""
+        return bool(self.hosts or self.nets)
+
+    def admits_who(self, one: End, other: End) -> bool:
+        """Return whether the ends of a connection fit."""
+        ends = (one, other)
         return _any_end(self.hosts, ends) and _any_end(self.nets, ends)
 
 

@@ -19,7 +19,7 @@ cdef unsigned long long MASK, MIX
 
 @cython.final
 cdef class Endings:
-    cdef public object finished, keep_prints
+    cdef public object finished, is_chosen, keep_prints
     cdef public long long want_all, connections, healthy, midstream, one_direction, answered_unseen, evicted, captured_late, looks
     cdef public long long together
     cdef public set named

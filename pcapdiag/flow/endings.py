@@ -70,6 +70,8 @@ class Endings:
         self.finished = finished
         self.want_all = 1 if want_all else 0
         """Hand on the healthy ones, too."""
+        self.is_chosen: Callable[[Flow], bool] | None = None
+        """Where filters choose connections: whether one that is surely healthy is counted."""
         self.named: set[int] = set()
         """Ends (:func:`end_key`) whose connections are handed on, healthy or not."""
         self.keep_prints: Any = None
@@ -184,7 +186,7 @@ class Endings:
         if flow.open_at_end == 0:
             self.table.graves.bury(flow)
         if not self._is_asked_for(flow) and is_surely_healthy(flow, self.turns.heads):
-            if flow.same_as < 0:
+            if flow.same_as < 0 if self.is_chosen is None else self.is_chosen(flow):
                 self.healthy += 1
             self._let_go(flow)
             return

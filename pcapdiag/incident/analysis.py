@@ -55,6 +55,8 @@ class Analysis(Following):
         self.dns = DnsReader(self.names)
         self.tracker.on_dns = self.dns.take
         self.tracker.turns.note_all = options.all_connections
+        if options.is_filtered:
+            self.tracker.endings.is_chosen = self._selected
         if options.keep_prints:
             self.tracker.endings.keep_prints = self.prints
         if options.follow:
@@ -176,8 +178,8 @@ class Analysis(Following):
         return self._teller.tell(story, context, judgement)
 
     def _ended(self, flow: Flow) -> None:
-        # Filters ask for a look at every connection; otherwise healthy ones stay in compiled code.
-        if self.places.enough and not (self.options.all_connections or self.options.is_filtered):
+        # From now on healthy ones stay in compiled code.
+        if self.places.enough and not self.options.all_connections:
             self.tracker.endings.want_all = 0
         selected = self._selected(flow)
         if not selected and self.places.enough and flow.previous is None:
@@ -277,6 +279,7 @@ class Analysis(Following):
         """
         del self.connections
         self.tracker.endings.finished = _nobody
+        self.tracker.endings.is_chosen = None
 
     def complete(self, connection: Connection) -> None:
         """Add what was not known yet when a connection was told."""
@@ -297,9 +300,15 @@ class Analysis(Following):
     def _selected(self, flow: Flow) -> bool:
         if not self.options.is_filtered:
             return True
+        chosen = self._selection
+        ports = flow.port_a, flow.port_b
+        if not chosen.admits_what(flow.stream, ports, flow.start, flow.end):
+            return False
+        if not chosen.asks_who:
+            return True
         one = address_text(flow.version, flow.high_a, flow.low_a), flow.port_a
         other = address_text(flow.version, flow.high_b, flow.low_b), flow.port_b
-        return self._selection.admits(flow.stream, one, other, flow.start, flow.end)
+        return chosen.admits_who(one, other)
 
     @cached_property
     def _selection(self) -> Selection:
