@@ -56,6 +56,7 @@ WEBSOCKET_UNANSWERED = (0x88, 0x8A)
 """Close and Pong, masked as a client's frames are (RFC 6455 sections 5.3 and 5.5)."""
 WEBSOCKET_CONTROL_BYTES = range(6, 132)
 SSH = b"SSH-"
+SSH_PORT = 22
 SSH_SMALL = 200
 """After its login SSH says nothing in the clear; its channel and connection closes are small."""
 LDAP_UNBIND = b"\x42\x00"
@@ -164,7 +165,8 @@ def roles_guessed(story: Story) -> bool:
 
 def _unreadable_farewell(story: Story) -> bool:
     turn = story.turn
-    if story.hello_initiator.startswith(SSH):
+    late = story.midstream and story.responder.port == SSH_PORT
+    if late or story.hello_initiator.startswith(SSH):
         return turn.index > 2 and turn.request_bytes <= SSH_SMALL
     return _h2_housekeeping(turn.request_head)
 
