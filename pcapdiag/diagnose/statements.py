@@ -24,6 +24,11 @@ WEBSOCKET_PING = 0x89
 """Answered by a Pong "as soon as is practical" (RFC 6455 section 5.5.2)."""
 
 
+def is_mysql(story: Story) -> bool:
+    """Return whether the responder greeted as MySQL does."""
+    return story.greeting_bytes > 0 and story.hello_responder[3:5] == MYSQL_GREETING
+
+
 def is_statement(story: Story) -> bool:
     """Return whether the last request is of a kind that is always answered."""
     head = story.turn.request_head
@@ -33,7 +38,7 @@ def is_statement(story: Story) -> bool:
         return head[0] == WEBSOCKET_PING
     if is_postgres(story):
         return head.startswith(POSTGRES_QUERY) or head.endswith(POSTGRES_SYNC)
-    if story.greeting_bytes and story.hello_responder[3:5] == MYSQL_GREETING:
+    if is_mysql(story):
         whole = int.from_bytes(head[:3], "little") + MYSQL_HEAD == story.turn.request_bytes
         return whole and head[3] == 0 and head[4] in MYSQL_COMMANDS
     return REDIS_COMMAND.match(head) is not None and not asks_nothing(story)
