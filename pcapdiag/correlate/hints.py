@@ -7,9 +7,6 @@ checks in requests; Istio's ports and ALPN names. An origin does none of that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pcapdiag.model.application import Application
 from pcapdiag.model.ends import End
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.once import once
@@ -67,9 +64,9 @@ def _asks_like_a_proxy(story: Story) -> bool:
     application = story.application
     if story.hello_initiator.startswith(_PROXY_HEADERS):
         return True
-    if application is not None and (application.proxy_header or _offers_mesh(application)):
+    if (application is not None and application.proxy_header) or _offers_mesh(story):
         return True
-    if any(e.forwarded or is_health_check(e.user_agent) for e in _exchanges(application)):
+    if any(e.forwarded or is_health_check(e.user_agent) for e in story.exchanges):
         return True
     return any(
         _shows(head, _REQUEST_FIELDS, "user-agent", HEALTH_CHECKERS)
@@ -80,7 +77,7 @@ def _asks_like_a_proxy(story: Story) -> bool:
 def _answers_like_a_proxy(story: Story) -> bool:
     if speaks_socks(story) or granted_target(story):
         return True
-    if any(map(_is_a_proxys, _exchanges(story.application))):
+    if any(map(_is_a_proxys, story.exchanges)):
         return True
     servers = tuple(PROXY_SERVERS)
     return any(
@@ -102,13 +99,9 @@ def _is_a_proxys(exchange: Exchange) -> bool:
     return bool(added) or exchange.server.lower() in PROXY_SERVERS
 
 
-def _offers_mesh(application: Application) -> bool:
-    hello = application.tls.client_hello if application.tls else None
+def _offers_mesh(story: Story) -> bool:
+    hello = story.tls.client_hello if story.tls else None
     return hello is not None and any(name.startswith(MESH_ALPN) for name in hello.alpn)
-
-
-def _exchanges(application: Application | None) -> Iterable[Exchange]:
-    return application.http.exchanges if application and application.http else ()
 
 
 def _shows(head: bytes, names: tuple[str, ...], field: str, values: tuple[str, ...]) -> bool:

@@ -51,7 +51,7 @@ class Cancel(msgspec.Struct, frozen=True):
 
 def cancelled(story: Story) -> Cancel | None:
     """Return the cancelling of all that the initiator asked for in the last turn, or None."""
-    http = story.application.http if story.application else None
+    http = story.http
     if http is not None and http.http2 is not None and not http.incomplete:
         return _last_cancelled(http.exchanges)
     turn, head = story.turn, story.turn.request_head

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import WITH_A_REQUEST, judge_exchanges
-from pcapdiag.diagnose.http.facts import broken_off, exchanges
+from pcapdiag.diagnose.http.facts import broken_off
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -63,7 +63,7 @@ def _hit_with_it(story: Story, verdict: Judgement, judged: set[int | None]) -> l
     """Return the other requests that were under way when the whole connection failed."""
     if verdict.exchange is None or not verdict.code.startswith(OF_THE_CONNECTION):
         return []
-    open_ones = (one for one in exchanges(story) if not one.complete and one.ended_by is None)
+    open_ones = (one for one in story.exchanges if not one.complete and one.ended_by is None)
     hit = tuple(one.index for one in open_ones if one.index not in judged)
     later = tuple(index for index in hit if index > verdict.exchange)
     return [Folded(replace(verdict, exchange=later[0]), later)] if later else []

@@ -5,9 +5,9 @@ What a subflow lacks may have gone over another one, so an unfinished answer on 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 
-from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import SYN
 from pcapdiag.model.story import Story
@@ -23,9 +23,9 @@ def is_multipath(story: Story) -> bool:
     return any(packet.multipath and not packet.flags & SYN for packet in story.packets)
 
 
-def readable(story: Story) -> list[Exchange]:
+def readable(story: Story) -> Sequence[Exchange]:
     """Return the requests whose answers are known: of Multipath TCP up to the first with a hole."""
-    known = exchanges(story)
+    known = story.exchanges
     if all(one.complete for one in known) or not is_multipath(story):
         return known
     return list(takewhile(lambda one: one.complete, known))

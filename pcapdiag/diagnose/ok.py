@@ -37,7 +37,7 @@ from pcapdiag.diagnose.ending import ending, outlived
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
-from pcapdiag.diagnose.http2.known import http2_facts, is_incomplete
+from pcapdiag.diagnose.http2.known import is_incomplete
 from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -106,7 +106,7 @@ def _unread(story: Story) -> list[str]:
     if story.midstream:
         return []
     cut = story.initiator.truncated or story.responder.truncated
-    if http2_facts(story) is not None and is_incomplete(story):
+    if story.http2 is not None and is_incomplete(story):
         return ["The capture lacks bytes of its HTTP/2: what each request got is not known."]
     if cut and tls_facts(story) is not None and 0 < story.turn.index <= TURNS_OF_A_HANDSHAKE:
         return ["The snaplen cut its TLS records: whether an end refused the other is not known."]
@@ -210,7 +210,7 @@ def _sent_again(story: Story) -> str:
 
 def _request_notes(story: Story) -> list[str]:
     """Tell of answers that were complete, and may have been of no use all the same."""
-    http = story.application.http if story.application else None
+    http = story.http
     found = (
         tell(story, exchange)
         for exchange in (http.exchanges if http else [])

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.http import local_reply, response_lost, response_rejected
-from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.http.reply import BY_ITS_CALL, IN_PLACE
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
@@ -50,7 +49,7 @@ class Suspect(msgspec.Struct, frozen=True):
 def suspects(story: Story) -> list[Suspect]:
     """Return requests whose answers were complete, and may have been of no use all the same."""
     found = []
-    for exchange in exchanges(story):
+    for exchange in story.exchanges:
         end = response_rejected.left_at_once(story, exchange, surely=True)
         if end is not None:
             code = response_rejected.KIND.code
@@ -71,7 +70,7 @@ def gateway_answers(story: Story) -> list[Suspect]:
     code = local_reply.KIND.code
     return [
         Suspect(code, one.index, one.response_time, one.response_frame, False)
-        for one in exchanges(story)
+        for one in story.exchanges
         if _may_be_its_own(one) and one.response_time and one.response_frame
     ]
 
@@ -83,7 +82,7 @@ def _may_be_its_own(exchange: Exchange) -> bool:
 
 def mark_gateway_answers(story: Story, confirmed: Container[int]) -> None:
     """Take the answers with these numbers for the responder's own: its call failed just then."""
-    for exchange in exchanges(story):
+    for exchange in story.exchanges:
         if exchange.index in confirmed and _may_be_its_own(exchange):
             exchange.local_reply = BY_ITS_CALL
 
@@ -92,7 +91,7 @@ def confirm(story: Story, code: str, index: int | None, shown: str) -> Judgement
     """Return the verdict for a suspect whose failure the other leg shows, as ``shown`` says."""
     if index is None:
         return certificate_rejected.left_unused_judgement(story, shown)
-    for exchange in exchanges(story):
+    for exchange in story.exchanges:
         if exchange.index != index:
             continue
         if code == response_rejected.KIND.code:

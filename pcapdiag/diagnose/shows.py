@@ -57,9 +57,7 @@ def request_shows(story: Story, exchange: Exchange) -> int:
     found = GRPC if exchange.grpc is not None else 0
     if exchange.local_reply is not None:
         found |= REPLY
-    above = story.application
-    framed = above is not None and above.http is not None and above.http.http2 is not None
-    if framed or exchange.stream_id is not None or exchange.reset_code is not None:
+    if story.http2 is not None or exchange.stream_id is not None or exchange.reset_code is not None:
         found |= HTTP2
     return found
 
@@ -86,7 +84,7 @@ def _of_packets(story: Story) -> int:
 
 
 def _of_bytes(story: Story) -> int:
-    turn, above = story.turn, story.application
+    turn = story.turn
     found = ASKED if turn.index else 0
     if turn.index == 1 and not turn.response_bytes:
         found |= UNANSWERED
@@ -96,9 +94,8 @@ def _of_bytes(story: Story) -> int:
             found |= SOCKS
     if tls_facts(story) is not None:
         found |= TLS
-    if above is not None and above.http is not None:
-        if above.http.exchanges:
-            found |= REQUESTS
-        if above.http.http2 is not None:
-            found |= HTTP2
+    if story.exchanges:
+        found |= REQUESTS
+    if story.http2 is not None:
+        found |= HTTP2
     return found

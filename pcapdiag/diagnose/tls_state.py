@@ -20,7 +20,7 @@ CLOSE_NOTIFY, USER_CANCELED = 0, 90
 
 def tls_facts(story: Story) -> TlsFacts | None:
     """Return what was read of TLS from its ClientHello on, or None."""
-    facts = story.application.tls if story.application else None
+    facts = story.tls
     if facts is None or not facts.started or facts.client_hello is None:
         return None
     return facts

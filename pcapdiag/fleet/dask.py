@@ -24,8 +24,8 @@ from pcapdiag.fleet.dask_worker import Order, carry_out, release, stop, versions
 from pcapdiag.fleet.isolation import Reply
 from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.local import WAITING
+from pcapdiag.fleet.not_examined import blank, failed
 from pcapdiag.fleet.outcome import Outcome
-from pcapdiag.fleet.outcomes import blank, failed
 from pcapdiag.fleet.task import Claim, Task
 from pcapdiag.logs.source import is_format
 from pcapdiag.model.logs import LogSource

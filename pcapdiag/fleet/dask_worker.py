@@ -19,8 +19,8 @@ from pcapdiag.errors import UsageError
 from pcapdiag.fleet.fingerprint import fingerprint
 from pcapdiag.fleet.isolation import Worker
 from pcapdiag.fleet.limits import Limits
+from pcapdiag.fleet.not_examined import blank, failed
 from pcapdiag.fleet.outcome import Outcome
-from pcapdiag.fleet.outcomes import blank, failed
 from pcapdiag.fleet.task import Task
 
 

@@ -11,8 +11,8 @@ from pcapdiag import __version__, pipeline
 from pcapdiag.errors import CaptureError, FileAccessError, PcapdiagError
 from pcapdiag.fleet import carry
 from pcapdiag.fleet.kinds import Kind, most_frequent
+from pcapdiag.fleet.not_examined import failed
 from pcapdiag.fleet.outcome import LEVEL, Outcome, alias
-from pcapdiag.fleet.outcomes import failed
 from pcapdiag.fleet.stamp import identify, stamp_of
 from pcapdiag.fleet.task import Claim, Task, always
 from pcapdiag.model.report import Connection, Report

@@ -20,8 +20,8 @@ from pcapdiag.fleet.capture import Capture, is_url
 from pcapdiag.fleet.closed import Closed
 from pcapdiag.fleet.files import temporary_folder
 from pcapdiag.fleet.limits import Limits
+from pcapdiag.fleet.not_examined import blank, died, failed, over_time
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
-from pcapdiag.fleet.outcomes import blank, died, failed, over_time
 from pcapdiag.fleet.task import Claim, Task, always
 from pcapdiag.model.report_outcome import OutcomeStatus
 
@@ -62,7 +62,7 @@ class Worker(Closed):
         """
         if not any(is_url(file.place) for file in task.capture.files):
             return self._examine(task, claim)
-        from pcapdiag.fleet.stores import nearby
+        from pcapdiag.fleet.object_stores import nearby
 
         try:
             with nearby(task.capture) as here:

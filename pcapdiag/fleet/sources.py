@@ -38,9 +38,9 @@ class Sources:
 
     def _files(self, source: str) -> Iterator[CaptureFile]:
         if is_url(source):
-            from pcapdiag.fleet import stores
+            from pcapdiag.fleet import object_stores
 
-            yield from stores.find(source)
+            yield from object_stores.find(source)
             return
         for path in _expanded(source):
             if os.path.isdir(path):

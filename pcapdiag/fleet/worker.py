@@ -24,8 +24,8 @@ from pcapdiag.fleet import frames
 from pcapdiag.fleet.examine import examine
 from pcapdiag.fleet.files import temporary_folder
 from pcapdiag.fleet.limits import Limits, limited_memory
+from pcapdiag.fleet.not_examined import blank, died, failed, over_memory, over_time
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
-from pcapdiag.fleet.outcomes import blank, died, failed, over_memory, over_time
 from pcapdiag.fleet.task import Task
 from pcapdiag.fleet.warmup import warm_up
 from pcapdiag.model.report_outcome import OutcomeStatus

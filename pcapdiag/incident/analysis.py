@@ -308,14 +308,13 @@ class Analysis(Following):
         return Selection.from_options(self.options, self.tracker.first_time)
 
     def _count_key_state(self, story: Story) -> None:
-        tls = story.application.tls if story.application else None
+        tls = story.tls
         if tls is not None:
             self.key_states[tls.key_state] += 1
 
     def _count_goaways(self, story: Story) -> None:
-        http = story.application.http if story.application else None
-        if http is not None and http.http2 is not None and story.same_as is None:
-            for goaway in http.http2.goaways:
+        if story.http2 is not None and story.same_as is None:
+            for goaway in story.http2.goaways:
                 self.tracker.activity.goaway(goaway.time)
 
     def key_notes(self) -> list[str]:

@@ -39,7 +39,7 @@ class Certificates:
 
     def note(self, story: Story) -> None:
         """Take up the certificates of one connection's handshake."""
-        facts = story.application.tls if story.application else None
+        facts = story.tls
         if facts is not None:
             self._note_flight(story, story.responder, facts.server_certificates)
             self._note_flight(story, story.initiator, facts.client_certificates)

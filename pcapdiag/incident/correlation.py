@@ -17,6 +17,7 @@ from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.findings.lost_between import LostBetween
 from pcapdiag.diagnose.points.way import Way
 from pcapdiag.incident.archive import Connections
+from pcapdiag.incident.joined_streams import JoinedStreams
 from pcapdiag.incident.logged import Logged
 from pcapdiag.incident.merge import Meeting, View, merge, sighting
 from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
@@ -28,7 +29,6 @@ from pcapdiag.incident.second_look import Watch
 from pcapdiag.incident.shared_legs import share_legs
 from pcapdiag.incident.stamp import Stamp
 from pcapdiag.incident.telling import Details
-from pcapdiag.incident.units import Units
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.points import Matches, Print
 from pcapdiag.model.report import Connection, Finding, SegmentSeries, Topology
@@ -61,7 +61,7 @@ class Correlation:
         self.connections = Connections(self._complete)
         self.unlisted: Counter[str] = Counter()
         self.unlisted_resets = UnlistedResets()
-        self._units = Units([], len(studies))
+        self._joined = JoinedStreams([], len(studies))
         self._told: list[int] = []
         """Numbers of the connections that failed at a point, or may have."""
         self._counted: set[int] = set()
@@ -86,12 +86,12 @@ class Correlation:
         for study, clock in zip(self.studies, estimate_clocks(prints, self.matches), strict=True):
             study.clock = clock
         self._stamps = [Stamp(study.label, study.clock) for study in self.studies]
-        self._units = Units(self.matches.found, len(self.studies))
+        self._joined = JoinedStreams(self.matches.found, len(self.studies))
         self._reaches = Reaches(self.studies, self.matches.found)
         self.roles = share_roles(self.studies, self.options, self.matches.found)
         for study in self.studies:
             study.analysis.surroundings.place_ends = self._ends_at(study.number)
-        share_legs(self.studies, self._units.number)
+        share_legs(self.studies, self._joined.number)
         return self._watches()
 
     def conclude(self) -> None:
@@ -149,24 +149,24 @@ class Correlation:
 
     def shared(self, point: int) -> int:
         """Return how many connections of a point others have, too."""
-        return self._units.shared(point)
+        return self._joined.shared(point)
 
     def _watches(self) -> list[Watch]:
         watches = [Watch() for _ in self.studies]
         numbers = {
-            self._units.number(study.number, stream): None
+            self._joined.number(study.number, stream): None
             for study in self.studies
             for stream in study.candidates()
         }
         if self._drawn_stream is not None:
-            self._drawn = self._units.number(*self._drawn_stream)
+            self._drawn = self._joined.number(*self._drawn_stream)
             numbers[self._drawn] = None
         self._told = sorted(numbers)
         self._sample = self._healthy(numbers)
         drawn = [self._drawn] if self._drawn in numbers else []
         for number in (*drawn, *self._told[:MAX_WATCHED], *self._sample):
             for watch, study, streams in zip(
-                watches, self.studies, self._units.streams(number), strict=True
+                watches, self.studies, self._joined.streams(number), strict=True
             ):
                 watch.streams.update(streams)
                 if number == self._drawn:
@@ -178,7 +178,7 @@ class Correlation:
 
     def _healthy(self, told: Container[int]) -> list[int]:
         """Return some connections that all went well, spread evenly over the captures."""
-        numbers = [number for number in self._units.matched() if number not in told]
+        numbers = [number for number in self._joined.matched() if number not in told]
         some = numbers[:: max(1, len(numbers) // (SPARE_SAMPLES * MAX_SAMPLE))]
         short = [
             number
@@ -190,7 +190,7 @@ class Correlation:
     def _views(self, number: int) -> list[View]:
         """Return what each point tells of a connection; behind a NAT within one, what failed."""
         views = []
-        for study, streams in zip(self.studies, self._units.streams(number), strict=True):
+        for study, streams in zip(self.studies, self._joined.streams(number), strict=True):
             told = [one for stream in streams if (one := study.told(stream)) is not None]
             told.sort(key=lambda one: not one.judgement.failed)
             if told:
@@ -234,13 +234,13 @@ class Correlation:
 
     def _way(self, number: int) -> Way:
         """Return how the connection's packets passed the points."""
-        streams = self._units.streams(number)
+        streams = self._joined.streams(number)
         traces = [
             study.second.traces.get(there[0]) if study.second and there else None
             for study, there in zip(self.studies, streams, strict=True)
         ]
         point = point_of(number)
-        match = self._units.match(number) or alone(point, streams[point][0], len(streams))
+        match = self._joined.match(number) or alone(point, streams[point][0], len(streams))
         clocks = [study.clock for study in self.studies]
         reach = self._reaches.of(streams)
         found = journey(match, traces, clocks, self._spans, reach, self._orders.of(traces))
@@ -249,7 +249,7 @@ class Correlation:
 
     def _take_row(self, study: PointStudy, row: Connection) -> None:
         """List what was told once only: too many failed, or everything is asked for."""
-        number = self._units.number(study.number, row.stream)
+        number = self._joined.number(study.number, row.stream)
         if number in self._counted:
             return
         if not self._is_selected(number):
@@ -268,7 +268,7 @@ class Correlation:
             sighting(study.label, seen, drawn.get(study.number, msgspec.UNSET))
             for study, seen in self._prints_of(number)
         ]
-        if self._units.match(number) is not None:
+        if self._joined.match(number) is not None:
             connection.same_as = None
         study = self.studies[point_of(number)]
         study.analysis.legs.settle(connection)
@@ -277,11 +277,11 @@ class Correlation:
 
     def _count(self, study: PointStudy, seen: Print) -> None:
         """Count a connection that is not listed, at the first point that has it."""
-        number = self._units.number(study.number, seen.stream)
+        number = self._joined.number(study.number, seen.stream)
         if number in self._counted:
             return
         self._counted.add(number)
-        twin = seen.same_as is not None and self._units.match(number) is None
+        twin = seen.same_as is not None and self._joined.match(number) is None
         if twin or not self._is_selected(number):
             return
         self.unlisted[self._unlisted_code(number)] += 1
@@ -289,13 +289,13 @@ class Correlation:
     def _unlisted_code(self, number: int) -> str:
         codes = [
             study.analysis.doubtful.get(stream, "ok")
-            for study, streams in zip(self.studies, self._units.streams(number), strict=True)
+            for study, streams in zip(self.studies, self._joined.streams(number), strict=True)
             for stream in streams[:1]
         ]
         return "ok" if "ok" in codes else codes[0]
 
     def _prints_of(self, number: int) -> Iterator[tuple[PointStudy, Print]]:
-        for study, streams in zip(self.studies, self._units.streams(number), strict=True):
+        for study, streams in zip(self.studies, self._joined.streams(number), strict=True):
             seen = study.print_of(streams[0]) if streams else None
             if seen is not None:
                 yield study, seen
@@ -307,7 +307,7 @@ class Correlation:
         """
         if not self.options.is_filtered:
             return True
-        first = self._units.streams(number)[0]
+        first = self._joined.streams(number)[0]
         return any(
             self._selection.admits(
                 first[0] if first else -1,
@@ -321,7 +321,7 @@ class Correlation:
 
     def _ends_at(self, point: int) -> Callable[[int], Ends | None]:
         def ends(stream: int) -> Ends | None:
-            streams = self._units.streams(self._units.number(point, stream))
+            streams = self._joined.streams(self._joined.number(point, stream))
             present = zip(self.studies, self._reaches.of(streams), strict=True)
             return ends_by_labels({study.label for study, reach in present if reach != "none"})
 

@@ -237,7 +237,7 @@ def _quiet(story: Story, reset: PacketFact) -> float | None:
 
 def asked_name(story: Story) -> str:
     """Return the name that the connection's own ClientHello asks for, or nothing."""
-    tls = story.application.tls if story.application else None
+    tls = story.tls
     hello = tls.client_hello if tls else None
     return (hello.sni if hello else server_name(story.hello_initiator)) or ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.application import Application
+from pcapdiag.model.http import HttpFacts
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Half, IcmpFact, Story, Turn
 
@@ -30,8 +30,11 @@ def _moments(story: Story) -> Iterator[Moment]:
     yield from _of_half(story.responder)
     for turn in (story.turn, *story.noted_turns):
         yield from _of_turn(turn)
-    if story.application is not None:
-        yield from _of_application(story.application)
+    if story.tls is not None:
+        for alert in story.tls.alerts:
+            yield alert.frame, alert.time
+    if story.http is not None:
+        yield from _of_http(story.http)
 
 
 def _of_half(half: Half) -> Iterator[Moment]:
@@ -49,20 +52,15 @@ def _of_turn(turn: Turn) -> Iterator[Moment]:
     yield turn.response_last_frame, turn.response_last_time
 
 
-def _of_application(above: Application) -> Iterator[Moment]:
-    if above.tls is not None:
-        for alert in above.tls.alerts:
-            yield alert.frame, alert.time
-    if above.http is None:
-        return
-    for exchange in above.http.exchanges:
+def _of_http(http: HttpFacts) -> Iterator[Moment]:
+    for exchange in http.exchanges:
         yield exchange.request_frame, exchange.request_time
         yield exchange.request_end_frame, exchange.request_end_time
         yield exchange.response_frame, exchange.response_time
         yield exchange.response_end_frame, exchange.response_end_time
         yield exchange.reset_frame, exchange.reset_time
-    if above.http.http2 is not None:
-        events = above.http.http2
+    if http.http2 is not None:
+        events = http.http2
         for kept in (events.rst_streams, events.goaways, events.pings, events.stalls):
             for event in kept:
                 yield event.frame, event.time

@@ -12,7 +12,6 @@ from pcapdiag.correlate.leg_failure import LegFailure
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.goodbye import responders_goodbye
-from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.judgement import Judgement, Phase
 from pcapdiag.diagnose.ok import KIND as WORKED
 from pcapdiag.diagnose.settled import Suspect, gateway_answers, suspects
@@ -84,7 +83,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         last_try=story.initiator.last_time if story.established else _last_syn(story),
         same_as=story.same_as,
         exchange=judgement.exchange,
-        health_check=any(is_health_check(one.user_agent) for one in exchanges(story)),
+        health_check=any(is_health_check(one.user_agent) for one in story.exchanges),
     )
     if judgement.code == SOCKS:
         return _with_answer(failure, story)
@@ -136,7 +135,7 @@ def _with_content(failure: LegFailure, exchange: Exchange) -> LegFailure:
 def _exchange(story: Story, judgement: Judgement) -> Exchange | None:
     if judgement.exchange is None:
         return None
-    return next((one for one in exchanges(story) if one.index == judgement.exchange), None)
+    return next((one for one in story.exchanges if one.index == judgement.exchange), None)
 
 
 def _asked(story: Story, exchange: Exchange | None) -> int:
@@ -146,7 +145,7 @@ def _asked(story: Story, exchange: Exchange | None) -> int:
     record = unanswered_request(story) if exchange is None else None
     if record is not None:
         return record.time
-    waiting = [one.request_time for one in exchanges(story) if not one.complete]
+    waiting = [one.request_time for one in story.exchanges if not one.complete]
     known = [time for time in waiting if time is not None]
     return max(known, default=story.turn.request_time or story.start)
 
@@ -180,7 +179,7 @@ def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
 def _is_tunnel(story: Story) -> bool:
     """Return whether the connection carries another one's bytes behind CONNECT or an upgrade."""
     asked = story.hello_initiator.startswith(b"CONNECT ") and story.turn.index > 1
-    return asked or any(one.upgrade for one in exchanges(story))
+    return asked or any(one.upgrade for one in story.exchanges)
 
 
 def _last_syn(story: Story) -> int:

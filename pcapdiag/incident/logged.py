@@ -54,7 +54,7 @@ class Logged:
             return False
         initiator = story.initiator
         if (initiator.address, initiator.port) not in self._book.named:
-            http = story.application.http if story.application else None
+            http = story.http
             asked = ((one.method, one.target, one.status) for one in http.exchanges) if http else ()
             if not any(one in self._book.asked for one in asked):
                 return False

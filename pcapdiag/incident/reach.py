@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from pcapdiag.incident.joined_streams import Streams
 from pcapdiag.incident.point_study import PointStudy
-from pcapdiag.incident.units import Streams
 from pcapdiag.model.points import Match, Reach, Span
 from pcapdiag.model.units import MS
 

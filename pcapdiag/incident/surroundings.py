@@ -151,7 +151,7 @@ class Surroundings:
 
     def _note_asked(self, story: Story) -> None:
         """Count what was asked over HTTP/2, which the tracker cannot read."""
-        http = story.application.http if story.application else None
+        http = story.http
         if http is None or not http.asked:
             return
         table, callers = self._tracker.table, self._tracker.callers

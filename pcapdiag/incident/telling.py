@@ -90,12 +90,11 @@ class Told(msgspec.Struct, frozen=True):
             count = len(other.exchanges)
             verdict = describe_verdict(self.story, other.judgement, attribution, self.ends, count)
             self.connection.other_failures.append(verdict)
-        above = self.story.application
-        if above is not None and above.tls is not None:
+        if self.story.tls is not None:
             from pcapdiag.incident.describe_tls import describe_tls  # Only here: not all have TLS.
 
-            self.connection.tls = describe_tls(above.tls)
-        facts = above.http if above else None
+            self.connection.tls = describe_tls(self.story.tls)
+        facts = self.story.http
         if facts is not None:
             chosen = None if self.list_all else failed
             self.connection.http = describe_http(facts, chosen, self.story.responder.address)

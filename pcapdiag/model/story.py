@@ -12,13 +12,16 @@ the initiator said anything. All times are nanoseconds since the epoch; frames c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from pcapdiag.model.application import Application
 from pcapdiag.model.ends import join_port
+from pcapdiag.model.http import Exchange, Http2Facts, HttpFacts
 from pcapdiag.model.packet import MASK32, PacketFact, seq_add
+from pcapdiag.model.tls import TlsFacts
 
 
 class Half(msgspec.Struct):
@@ -273,6 +276,26 @@ class Story(msgspec.Struct, eq=False, dict=True):
     """What the initiator's host did on other connections; empty where that was too much."""
     legs_behind: tuple[LegMoment, ...] = ()
     """What the responder's host did on other connections; empty where that was too much."""
+
+    @property
+    def tls(self) -> TlsFacts | None:
+        """What was read of TLS; None where nothing was."""
+        return self.application.tls if self.application else None
+
+    @property
+    def http(self) -> HttpFacts | None:
+        """What was read of HTTP; None where nothing was."""
+        return self.application.http if self.application else None
+
+    @property
+    def http2(self) -> Http2Facts | None:
+        """What was read of HTTP/2 itself; None where there was none, or nothing was read."""
+        return self.http.http2 if self.http else None
+
+    @property
+    def exchanges(self) -> Sequence[Exchange]:
+        """What was read of its requests, in order; empty where nothing was."""
+        return self.http.exchanges if self.http else ()
 
     def half(self, initiator: bool) -> Half:
         """Return the initiator's half, or the responder's."""

@@ -78,7 +78,7 @@ def report_of(
 def _ending_soon(drafts: Sequence[Draft]) -> Iterator[str]:
     """Yield a note for each certificate of the handshake that should be renewed by now."""
     for draft in drafts:
-        tls = draft.story.application.tls if draft.story and draft.story.application else None
+        tls = draft.story.tls if draft.story else None
         if draft.name != "tls" or tls is None:
             continue
         for one in certificates_in(tls.server_certificates):
@@ -145,8 +145,7 @@ def _not_done(draft: Draft, story: Story) -> ProbeVerdict | None:
     """Return what is said of a check that has no verdict, and did not get what it asked for."""
     facts, client = draft.facts, draft.client
     if draft.name == "http2":
-        http = story.application.http if story.application else None
-        came = http is not None and http.http2 is not None and http.http2.settings_frame_responder
+        came = story.http2 is not None and story.http2.settings_frame_responder
         return None if came else not_http2(story)
     if draft.name == "http":
         return None if facts.http_status is not None else untold(story, "no HTTP status came")

@@ -136,7 +136,7 @@ def _here(code: str, number: int, story: Story, why: str, commands: list[str]) -
 def not_picked(story: Story, offered: str) -> ProbeVerdict:
     """Return the verdict on a server that finished the handshake and picked no protocol."""
     kind = kind_of("tls.alpn_mismatch")
-    tls = story.application.tls if story.application else None
+    tls = story.tls
     command = s_client(story, tls)
     facts = {
         "offered": harmless(offered),
@@ -183,7 +183,7 @@ def by_openssl(story: Story, number: int, says: str) -> ProbeVerdict | None:
     code = VERIFY_CODES.get(number)
     if code is None:
         return None
-    words = s_client_words(story, story.application.tls if story.application else None)
+    words = s_client_words(story, story.tls)
     reason = harmless(says)
     return ProbeVerdict(
         code=code,
@@ -213,7 +213,7 @@ def _server(story: Story) -> ProbeWho:
 def not_http2(story: Story) -> ProbeVerdict:
     """Return the verdict on a server that answered the preface without SETTINGS, or not at all."""
     target = story.responder.host_port
-    tls = story.application.tls if story.application else None
+    tls = story.tls
     silent = not tls.server_data if tls is not None else not story.turn.response_bytes
     code = "tcp.response_timeout" if silent else "http.malformed_response"
     title = (

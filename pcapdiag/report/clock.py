@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.report import Finding
 from pcapdiag.model.units import MS, SECOND, parse_seconds
 
 TimeMode = Literal["utc", "local", "relative"]
@@ -39,6 +40,11 @@ class Clock(msgspec.Struct, frozen=True):
         """Return ``FIRST to LAST``, or one moment where they read the same."""
         begun, ended = self.short(first), self.short(last)
         return f"at {begun}" if begun == ended else f"{begun} to {ended}"
+
+    def about(self, finding: Finding) -> str:
+        """Return the time that a finding is about; empty where it has none."""
+        first, last = finding.first, finding.last
+        return self.span(first, last) if isinstance(first, str) and isinstance(last, str) else ""
 
     def _relative(self, text: str) -> str:
         since = parse_seconds(text) - parse_seconds(self.start or text)

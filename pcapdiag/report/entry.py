@@ -131,10 +131,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _when(self, finding: Finding) -> str:
         """Return the time that a finding is about, as it follows its detail."""
-        first, last = finding.first, finding.last
-        if not isinstance(first, str) or not isinstance(last, str):
-            return ""
-        return f"; {self.clock.span(first, last)}"
+        when = self.clock.about(finding)
+        return f"; {when}" if when else ""
 
     def _at(self, finding: Finding) -> str:
         """Return the point that a finding is about, unless its title says it."""
@@ -168,12 +166,15 @@ class EntryWriter(msgspec.Struct, frozen=True):
         verdict = connection.verdict
         yield from self._what(verdict)
         yield from self.page.labelled("CHAIN", chain.both_legs(connection, self.places))
-        for note in verdict.notes:
-            yield from self.page.labelled("NOTE", shown(note))
-        yield from self._others(connection)
+        yield from self._notes(connection)
         yield from self._because(because)
         yield from self.logged(connection)
         yield from self.page.labelled("SEE", self._see(display_filter, connection))
+
+    def _notes(self, connection: Connection) -> Iterator[str]:
+        for note in connection.verdict.notes:
+            yield from self.page.labelled("NOTE", shown(note))
+        yield from self._others(connection)
 
     def logged(self, connection: Connection) -> Iterator[str]:
         """Yield what proxies' logs say of a connection."""
@@ -208,9 +209,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.verbatim("PATH", packets)
         elif len(own_timeline(connection)) > CHAIN_ENTRIES:
             yield from self._timeline(connection)
-        for note in verdict.notes:
-            yield from self.page.labelled("NOTE", shown(note))
-        yield from self._others(connection)
+        yield from self._notes(connection)
 
     def _ladder(self, connection: Connection) -> list[str]:
         if not self.places.several:

@@ -234,10 +234,8 @@ class _Writer:
         return "".join(lines)
 
     def _when(self, finding: Finding) -> str:
-        first, last = finding.first, finding.last
-        if not isinstance(first, str) or not isinstance(last, str):
-            return ""
-        return f"; {prose(self.clock.span(first, last))}"
+        when = self.clock.about(finding)
+        return f"; {prose(when)}" if when else ""
 
 
 def _fitting(rows: Iterable[list[str]], room: Room) -> Iterator[list[str]]:

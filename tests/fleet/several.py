@@ -12,9 +12,9 @@ from pcapdiag.fleet.capture import Capture
 from pcapdiag.fleet.examine import examine
 from pcapdiag.fleet.isolation import Reply
 from pcapdiag.fleet.local import Engine
+from pcapdiag.fleet.object_stores import nearby
 from pcapdiag.fleet.outcome import FileIdentity
 from pcapdiag.fleet.run import Triage
-from pcapdiag.fleet.stores import nearby
 from pcapdiag.fleet.tables import Form
 from pcapdiag.fleet.task import Claim, Task
 from pcapdiag.model.options import AnalyzeOptions

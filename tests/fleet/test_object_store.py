@@ -35,7 +35,7 @@ KEY = "AKIAOFNOBODY"
 LARGE = 64 * 1024 * 1024
 COPY = """
 import resource, sys
-from pcapdiag.fleet.stores import fetched
+from pcapdiag.fleet.object_stores import fetched
 for url in sys.argv[1:]:
     with fetched(url):
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

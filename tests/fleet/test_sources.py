@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from pcapdiag.errors import UsageError
-from pcapdiag.fleet import stores
+from pcapdiag.fleet import object_stores
 from pcapdiag.fleet.capture import CaptureFile
 from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.local import LocalEngine
@@ -175,7 +175,7 @@ def test_an_object_that_is_gone_is_a_row(bucket: str) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"pcapdiag\[cloud\]"):
-        list(stores.find("az://container/x"))
+        list(object_stores.find("az://container/x"))
     monkeypatch.setitem(__import__("sys").modules, "fsspec.core", None)
     with pytest.raises(UsageError, match=r"needs fsspec: pip install 'pcapdiag\[cloud\]'"):
-        list(stores.find("s3://bucket/x"))
+        list(object_stores.find("s3://bucket/x"))

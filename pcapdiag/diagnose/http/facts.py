@@ -6,19 +6,13 @@ from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
 
-def exchanges(story: Story) -> list[Exchange]:
-    """Return what is known of the connection's requests, in order; empty where nothing is."""
-    application = story.application
-    return application.http.exchanges if application and application.http else []
-
-
 def broken_off(story: Story) -> Exchange | None:
     """Return the request without a complete answer that the connection's failure hit, if any.
 
     Of several it is the first: in HTTP/1 of those after the last complete answer, in HTTP/2 of the
     streams that were not reset, or the last one that was.
     """
-    known = exchanges(story)
+    known = story.exchanges
     streams = [one for one in known if one.version == "2" and not one.complete]
     if streams:
         return next((one for one in streams if one.ended_by is None), streams[-1])

@@ -45,7 +45,6 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -132,7 +131,7 @@ def match_preface(story: Story, _context: Context) -> Judgement | None:
     The initiator's GOAWAY with an error, which follows, is the effect.
     """
     strange = opening(story).said is Said.H2_PREFACE and answered(story) is Said.TEXT
-    exchange = next(iter(exchanges(story)), None)
+    exchange = next(iter(story.exchanges), None)
     if not strange or exchange is None or spoken_before(story):
         return None
     line = story.hello_responder[:60].splitlines()[0].decode("ascii", "replace").strip()
@@ -175,5 +174,5 @@ def _begins_there(story: Story, exchange: Exchange) -> bool:
 
 def _went_on(story: Story, exchange: Exchange) -> bool:
     """Return whether a later request was answered: then the initiator could read this one."""
-    later = (one for one in exchanges(story) if one.index > exchange.index)
+    later = (one for one in story.exchanges if one.index > exchange.index)
     return any(one.complete for one in later)

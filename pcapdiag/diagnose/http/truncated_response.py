@@ -136,7 +136,7 @@ def _hole_before_fin(story: Story) -> bool:
 
 def _stopped_short(story: Story, exchange: Exchange) -> bool:
     """Return whether the framing says that more was to come."""
-    facts = story.application.http if story.application else None
+    facts = story.http
     if facts is None or facts.incomplete:
         return False
     if exchange.version == "2":

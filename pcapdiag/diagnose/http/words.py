@@ -59,7 +59,7 @@ def exchange_facts(story: Story, exchange: Exchange) -> dict[str, str]:
     took = ""
     if asked is not None and answered is not None:
         took = f" after {duration(max(0, answered - asked))}"
-    over_tls = story.application is not None and story.application.tls is not None
+    over_tls = story.tls is not None
     return {
         "scheme": "https" if over_tls else "http",
         "request": request_words(exchange),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.http.words import quoted, request_words
 from pcapdiag.diagnose.http2.errors import NO_ERROR, PEERS_FAULT, error_name
-from pcapdiag.diagnose.http2.known import http2_facts, streams
+from pcapdiag.diagnose.http2.known import streams
 from pcapdiag.diagnose.http2.pings import unanswered_ping
 from pcapdiag.diagnose.http2.streams import (
     error_facts,
@@ -30,7 +30,7 @@ def error_goaway(story: Story) -> GoAway | None:
     One that came when every request was done counts only where the responder accuses the initiator
     of breaking the protocol: programs that leave say INTERNAL_ERROR and the like without any harm.
     """
-    facts = http2_facts(story)
+    facts = story.http2
     for goaway in facts.goaways if facts else ():
         if goaway.code == NO_ERROR:
             continue
@@ -79,7 +79,7 @@ def goaway_facts(story: Story, goaway: GoAway, open_ones: list[Exchange]) -> dic
     """Return the words that texts about a GOAWAY use."""
     sender = story.half(goaway.from_initiator)
     receiver = story.half(not goaway.from_initiator)
-    facts = http2_facts(story)
+    facts = story.http2
     return error_facts(goaway.code, sender.address, receiver.address) | {
         "sender": host_in_url(sender.address),
         "receiver": host_in_url(receiver.address),

@@ -6,7 +6,7 @@ open stream (measured). The close ended the stream then: rule 1 of verdicts.md, 
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.http2.known import http2_facts, streams
+from pcapdiag.diagnose.http2.known import streams
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import seq_distance
@@ -15,7 +15,7 @@ from pcapdiag.model.story import Half, Story
 
 def open_again(story: Story) -> None:
     """Make streams unfinished whose RST_STREAM answers the other end's FIN or RST."""
-    facts = http2_facts(story)
+    facts = story.http2
     late = [one for one in streams(story) if not one.complete and _is_late(story, one)]
     for exchange in late:
         exchange.ended_by = exchange.reset_code = None

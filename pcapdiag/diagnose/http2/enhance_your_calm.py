@@ -48,7 +48,7 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.closing import error_goaway, exchange_judgement, goaway_judgement
 from pcapdiag.diagnose.http2.errors import ENHANCE_YOUR_CALM
-from pcapdiag.diagnose.http2.known import http2_facts, tells_all, with_late_reset
+from pcapdiag.diagnose.http2.known import tells_all, with_late_reset
 from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -131,7 +131,7 @@ def match_exchange(story: Story, exchange: Exchange, _context: Context) -> Judge
 
 def _with_fixes(judgement: Judgement, story: Story) -> Judgement:
     """Return the judgement without advice on pings where none were sent."""
-    facts = http2_facts(story)
+    facts = story.http2
     pinged = facts is not None and facts.ping_count > 0
     return judgement if pinged else replace(judgement, fixes=(HEADERS, *KIND.fixes[2:]))
 
@@ -142,7 +142,7 @@ def _goaway(story: Story) -> GoAway | None:
 
 
 def _stream_judgement(story: Story, exchange: Exchange, lost: str) -> Judgement:
-    facts = http2_facts(story)
+    facts = story.http2
     frames = exchange_frames(exchange, exchange.reset_frame)
     by_initiator = exchange.ended_by == "initiator"
     return request_failed(

@@ -43,7 +43,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.http.words import request_words
 from pcapdiag.diagnose.http2.errors import CANCEL, NO_ERROR
-from pcapdiag.diagnose.http2.known import http2_facts, is_incomplete, streams
+from pcapdiag.diagnose.http2.known import is_incomplete, streams
 from pcapdiag.diagnose.http2.streams import last_word
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -100,7 +100,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 def match_exchange(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for one stream that flow control stopped until somebody gave up."""
-    facts = http2_facts(story)
+    facts = story.http2
     if facts is None or exchange.complete or is_incomplete(story):
         return None
     for stall in facts.stalls:

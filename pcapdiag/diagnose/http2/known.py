@@ -6,27 +6,18 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.http2.errors import NO_ERROR
 from pcapdiag.model.ends import side_of
-from pcapdiag.model.http import Exchange, GoAway, Http2Facts
+from pcapdiag.model.http import Exchange, GoAway
 from pcapdiag.model.story import Story
 
 
 def streams(story: Story) -> list[Exchange]:
     """Return what is known of the connection's requests on HTTP/2 streams, in order."""
-    application = story.application
-    found = application.http.exchanges if application and application.http else []
-    return [one for one in found if one.stream_id]
-
-
-def http2_facts(story: Story) -> Http2Facts | None:
-    """Return what is known of the connection's HTTP/2; None where it is none, or cannot be read."""
-    application = story.application
-    return application.http.http2 if application and application.http else None
+    return [one for one in story.exchanges if one.stream_id]
 
 
 def is_incomplete(story: Story) -> bool:
     """Return whether bytes were missing, so that an end of a stream may have gone unseen."""
-    application = story.application
-    return bool(application and application.http and application.http.incomplete)
+    return story.http is not None and story.http.incomplete
 
 
 def is_unfinished(exchange: Exchange) -> bool:
@@ -46,7 +37,7 @@ def drained(story: Story) -> GoAway | None:
 
     In a two-step shutdown only the last one has the real last stream.
     """
-    facts = http2_facts(story)
+    facts = story.http2
     own = [one for one in facts.goaways if not one.from_initiator] if facts else []
     return own[-1] if own and own[-1].code == NO_ERROR else None
 
@@ -58,7 +49,7 @@ def first_open(story: Story) -> Exchange | None:
 
 def tells_all(story: Story) -> bool:
     """Return whether every stream's end was seen where there was one: nothing is missing."""
-    facts = http2_facts(story)
+    facts = story.http2
     return facts is not None and facts.preface and not facts.problem and not is_incomplete(story)
 
 
@@ -69,7 +60,7 @@ def has_begun(exchange: Exchange) -> bool:
 
 def with_late_reset(story: Story, exchange: Exchange) -> Exchange:
     """Return the exchange with the RST_STREAM that came behind its END_STREAM, if one did."""
-    facts = http2_facts(story)
+    facts = story.http2
     resets = facts.rst_streams if facts is not None and exchange.reset_code is None else ()
     late = next((reset for reset in resets if reset.stream_id == exchange.stream_id), None)
     if late is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.http2.known import http2_facts
 from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.model.http import Ping
 from pcapdiag.model.packet import seq_after
@@ -19,7 +18,7 @@ def unanswered_ping(story: Story, from_initiator: bool, until: int) -> Ping | No
     None where the other end said anything in that time: its program lives. An answer that came
     later than a round trip after ``until`` was not on its way by then.
     """
-    facts = http2_facts(story)
+    facts = story.http2
     for ping in facts.pings if facts else ():
         answered = ping.ack_frame and ping.ack_time <= until + round_trip(story)
         if ping.from_initiator != from_initiator or answered:

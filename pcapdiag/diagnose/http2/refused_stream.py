@@ -45,7 +45,6 @@ from __future__ import annotations
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.errors import PROTOCOL_ERROR, REFUSED_STREAM
-from pcapdiag.diagnose.http2.known import http2_facts
 from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts, stream_limit
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -101,7 +100,7 @@ def _untouched(exchange: Exchange) -> bool:
 
 
 def _over_limit(story: Story) -> bool:
-    facts, limit = http2_facts(story), stream_limit(story)
+    facts, limit = story.http2, stream_limit(story)
     return facts is not None and limit is not None and facts.most_open > limit
 
 
@@ -123,7 +122,7 @@ def _judgement(
 
 
 def _limit_words(story: Story) -> str:
-    facts, limit = http2_facts(story), stream_limit(story)
+    facts, limit = story.http2, stream_limit(story)
     if facts is None or limit is None:
         return "It set no limit of streams at once."
     words = f"It allows {limit} at once (SETTINGS, frame {facts.settings_frame_responder})"

@@ -57,7 +57,6 @@ from pcapdiag.diagnose.http2.errors import (
 )
 from pcapdiag.diagnose.http2.known import (
     drained,
-    http2_facts,
     is_incomplete,
     is_short,
     tells_all,
@@ -158,7 +157,7 @@ def _judgement(story: Story, exchange: Exchange, code: int, by_initiator: bool) 
 
 def _unasked_connect(story: Story, exchange: Exchange) -> bool:
     """Return whether an extended CONNECT, which has a path, was sent without leave (RFC 8441)."""
-    facts = http2_facts(story)
+    facts = story.http2
     extended = exchange.method == "CONNECT" and exchange.target is not None and tells_all(story)
     allowed = facts is not None and facts.settings_responder.get(ENABLE_CONNECT_PROTOCOL)
     return extended and exchange.ended_by == "responder" and not allowed

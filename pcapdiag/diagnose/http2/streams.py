@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http.words import exchange_facts
 from pcapdiag.diagnose.http2.errors import error_advice, error_meaning, error_name
-from pcapdiag.diagnose.http2.known import http2_facts, streams
+from pcapdiag.diagnose.http2.known import streams
 from pcapdiag.diagnose.judgement import Phase, SideHint
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.ends import Actor, host_in_url, side_of
@@ -47,7 +47,7 @@ def last_word(story: Story) -> Actor | None:
 
 def stream_limit(story: Story) -> int | None:
     """Return how many streams the responder allows at once; None where it set no limit."""
-    facts = http2_facts(story)
+    facts = story.http2
     return facts.settings_responder.get(MAX_CONCURRENT_STREAMS) if facts else None
 
 

@@ -6,7 +6,7 @@ from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
 from pcapdiag.diagnose.attribution.signal import signal
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, lost_between
-from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets
+from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets, surest
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters, seq_add
 from pcapdiag.model.points import Passage
@@ -99,10 +99,10 @@ def _unheard_answers(way: Way, closing: Passage) -> PointSignal | None:
     What swallows them may have made the host forget as well: by a reset in the other end's name.
     """
     resets = way.passages(closing.from_initiator, lambda p: is_reset(p) and not p.flags & ACK)
-    gone = [(p, crossing) for p in resets if (crossing := way.lost(p)) is not None]
+    gone = way.gone(resets)
     if len(gone) < UNHEARD or way.at(resets, way.nearest(not closing.from_initiator)):
         return None
-    crossing = min((c for _, c in gone), key=lambda c: c.supposed)
+    crossing = surest(gone)
     what = f"{packets(resets, 'RST')} of {way.address(closing.from_initiator)}"
     return lost_between(way, way.at([p for p, _ in gone], crossing.shown), crossing, what)
 
@@ -139,12 +139,11 @@ def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
         if is_reset(p) or is_reset(closing) or _end(p) != _end(closing)
     ]
     other = way.nearest(not closing.from_initiator)
-    gone = [(p, crossing) for p in earlier if (crossing := way.lost(p)) is not None]
+    gone = way.gone(earlier)
     if not gone or way.at(earlier, other):
         return None
-    crossings = [crossing for _, crossing in gone]
     earlier = [p for p, _ in gone]
-    crossing = min(crossings, key=lambda c: c.supposed)
+    crossing = surest(gone)
     word = "FIN" if earlier[0].flags & FIN else "RST"
     what = f"{packets(earlier, word)} of {way.address(closing.from_initiator)}"
     return lost_between(way, way.at(earlier, crossing.shown), crossing, what)

@@ -11,6 +11,7 @@ from pcapdiag.diagnose.points.way import (
     is_syn,
     is_syn_ack,
     packets,
+    surest,
 )
 from pcapdiag.model.points import Passage
 
@@ -30,12 +31,10 @@ def weigh(way: Way) -> list[PointSignal]:
 def syns_lost(way: Way) -> PointSignal | None:
     """Find that no SYN reached the next point."""
     syns = way.passages(True, is_syn)
-    crossings = [way.lost(p) for p in syns]
-    if not syns or any(crossing is None for crossing in crossings):
+    gone = way.gone(syns)
+    if not syns or len(gone) < len(syns):
         return None
-    crossing = min(crossings, key=lambda c: bool(c and c.supposed))
-    if crossing is None:
-        return None
+    crossing = surest(gone)
     what = f"{packets(syns, 'SYN')} of {way.address(True)}"
     return lost_between(way, way.at(syns, crossing.shown), crossing, what)
 
@@ -72,10 +71,10 @@ def answers_lost(way: Way) -> PointSignal | None:
     near = way.nearest(to_initiator=True)
     if not answers or near is None or way.at(answers, near):
         return None
-    gone = [(p, crossing) for p in answers if (crossing := way.lost(p)) is not None]
+    gone = way.gone(answers)
     if not gone:
         return None
-    crossing = min((c for _, c in gone), key=lambda c: c.supposed)
+    crossing = surest(gone)
     lost = [p for p, c in gone if c[:2] == crossing[:2]]
     noun = "SYN-ACK" if is_syn_ack(lost[0]) else "RST"
     what = f"{packets(lost, noun)} of {way.address(False)}"
@@ -120,11 +119,11 @@ def final_ack(way: Way) -> PointSignal | None:
 
 
 def _ack_lost(way: Way, answers: list[Passage]) -> PointSignal | None:
-    crossings = [crossing for p in answers if (crossing := way.lost(p)) is not None]
-    if not crossings:
+    gone = way.gone(answers)
+    if not gone:
         return None
     what = f"the final ACK of {way.address(True)} and what followed it"
-    crossing = min(crossings, key=lambda c: c.supposed)
+    crossing = surest(gone)
     return lost_between(way, way.at(answers, crossing.shown), crossing, what)
 
 

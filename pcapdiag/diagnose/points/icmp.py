@@ -39,12 +39,13 @@ def _weigh(way: Way, point: int, error: IcmpFact) -> PointSignal | None:
         detail = f"the ICMP error of {own.source} passed {way.labels[far]} (frame {own.frame})"
         name = "left_end" if beside else "left_side"
         return PointSignal(signal(name, side, detail, (own.frame,)), far)
-    crossings = [crossing for p in quoted if (crossing := way.lost(p)) is not None]
-    if way.at(quoted, far) or not crossings:
+    gone = way.gone(quoted)
+    if way.at(quoted, far) or not gone:
         return None
+    crossing = gone[0][1]
     what = f"{packets(quoted, 'segment')} that {error.source} is said to reject"
-    found = lost_between(way, way.at(quoted, crossings[0].shown), crossings[0], what)
-    frames = (error.frame,) if point == crossings[0].shown else ()
+    found = lost_between(way, way.at(quoted, crossing.shown), crossing, what)
+    frames = (error.frame,) if point == crossing.shown else ()
     return found._replace(
         signal=signal(found.signal.name, "path", found.signal.detail, found.signal.frames + frames)
     )

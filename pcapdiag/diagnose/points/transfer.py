@@ -27,6 +27,7 @@ from pcapdiag.diagnose.points.way import (
     is_payload,
     is_reset,
     packets,
+    surest,
 )
 from pcapdiag.model.packet import RST, seq_distance
 from pcapdiag.model.points import Passage
@@ -98,7 +99,7 @@ def data_lost(way: Way, stuck: Stuck) -> PointSignal | None:
     gone = stuck.gone
     if not gone:
         return None
-    crossing = min((c for _, c in gone), key=lambda c: c.supposed)
+    crossing = surest(gone)
     lost = [p for p, c in gone if c[:2] == crossing[:2]]
     size = sum({p.seq: p.length for p in lost}.values())
     what = f"{packets(lost, 'segment')} of {way.address(stuck.from_initiator)} ({size:,} bytes)"
@@ -139,10 +140,10 @@ def acks_lost(way: Way, stuck: Stuck) -> PointSignal | None:
         return None
     wanted = min((end_of(p) for p in arrived), key=lambda n: seq_distance(n, arrived[0].seq))
     answers = way.passages(not stuck.from_initiator, lambda p: acks(p, wanted))
-    gone = [(p, c) for p in answers if (c := way.lost(p)) is not None and c.shown == stuck.far]
+    gone = [(p, c) for p, c in way.gone(answers) if c.shown == stuck.far]
     if not gone:
         return None
-    crossing = min((c for _, c in gone), key=lambda c: c.supposed)
+    crossing = surest(gone)
     lost = [p for p, _ in gone]
     what = f"{packets(lost, 'acknowledgment')} of {way.address(not stuck.from_initiator)}"
     return lost_between(way, lost, crossing, what)
@@ -199,9 +200,9 @@ def probes_unanswered(way: Way, initiator: bool) -> PointSignal | None:
     heard = max((p.times[near] or 0 for p in way.at(way.passages(not initiator), near)), default=0)
     mine = way.at(way.passages(initiator, lambda p: not p.flags & RST), near)
     probes = [p for p in mine if (p.times[near] or 0) > heard]
-    gone = [(p, crossing) for p in probes if (crossing := way.lost(p)) is not None]
+    gone = way.gone(probes)
     if len(gone) >= PROBES:
-        crossing = min((c for _, c in gone), key=lambda c: c.supposed)
+        crossing = surest(gone)
         lost = [p for p, _ in gone]
         what = f"{packets(lost, 'keep-alive probe')} of {way.address(initiator)}"
         return lost_between(way, lost, crossing, what)
@@ -219,10 +220,10 @@ def probes_unanswered(way: Way, initiator: bool) -> PointSignal | None:
 
 
 def _answer_lost(way: Way, answers: Sequence[Passage]) -> PointSignal | None:
-    crossings = [crossing for p in answers if (crossing := way.lost(p)) is not None]
-    if len(crossings) < len(answers):
+    gone = way.gone(answers)
+    if len(gone) < len(answers):
         return None
-    crossing = min(crossings, key=lambda c: c.supposed)
+    crossing = surest(gone)
     address = way.address(False)
     shown, absent = way.labels[crossing.shown], way.labels[crossing.absent]
     detail = f"{packets(answers, 'segment')} of {address}'s answer passed {shown} "

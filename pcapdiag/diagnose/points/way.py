@@ -96,6 +96,10 @@ class Way:
         seen = [n for n, point in enumerate(line) if passage.frames[point] is not None]
         return self._crossing(passage, line[seen[-1]], line[seen[-1] + 1 :]) if seen else None
 
+    def gone(self, passages: Iterable[Passage]) -> list[tuple[Passage, Crossing]]:
+        """Return those that are proven to be lost, each with where."""
+        return [(p, crossing) for p in passages if (crossing := self.lost(p)) is not None]
+
     def _crossing(self, passage: Passage, shown: int, others: Iterable[int]) -> Crossing | None:
         for point in others:
             if passage.covers[point]:
@@ -126,6 +130,11 @@ class Way:
         word = "frame" if len(frames) == 1 else "frames"
         listed = ", ".join(map(str, frames[:LISTED])) + (" ..." if len(frames) > LISTED else "")
         return f"{word} {listed}"
+
+
+def surest(gone: Iterable[tuple[Passage, Crossing]]) -> Crossing:
+    """Return the first crossing of lost packets that supposes least; there must be one."""
+    return min((crossing for _, crossing in gone), key=lambda crossing: crossing.supposed)
 
 
 def is_syn(passage: Passage) -> bool:

@@ -221,7 +221,7 @@ def base_facts(story: Story) -> dict[str, str]:
 
 def is_mesh_client(story: Story) -> bool:
     """Return whether an Istio sidecar opened it: only those offer ``istio`` (Istio docs)."""
-    tls = story.application.tls if story.application else None
+    tls = story.tls
     hello = tls.client_hello if tls else None
     return hello is not None and any(name.startswith("istio") for name in hello.alpn)
 

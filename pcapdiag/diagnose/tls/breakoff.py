@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.ending import Ending, ending
-from pcapdiag.diagnose.judgement import OtherCode
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls import words
@@ -45,6 +45,11 @@ class BreakOff(msgspec.Struct, frozen=True):
     def unanswered_hello(self) -> bool:
         """True when the server had said nothing by then."""
         return not any(not record.from_initiator for record in self.records)
+
+    @property
+    def hello_frame(self) -> int:
+        """Frame of the ClientHello; 0 where none was read."""
+        return self.facts.client_hello.frame if self.facts.client_hello else 0
 
     @property
     def last(self) -> Record | None:
@@ -132,6 +137,23 @@ def _soon(facts: TlsFacts, end: Ending) -> bool:
     return end.time - last < REFUSED_WITHIN
 
 
+def broken_off(story: Story, code: str, found: BreakOff) -> Judgement:
+    """Return the verdict on a break-off, as far as FIN and RST are alike."""
+    others = alternatives(found)
+    return Judgement(
+        code=code,
+        failed=True,
+        phase="tls_handshake",
+        confidence=min(0.93, round(0.98 - sum(other.confidence for other in others), 2)),
+        frames=frames_of(found.hello_frame, found.end.frame),
+        ended_by=found.end.actor,
+        alternatives=others,
+        fix_at=("initiator", "responder") if found.end.by_initiator else (),
+        envoy=envoy_words(found.facts),
+        facts=step_words(story, found),
+    )
+
+
 def alternatives(found: BreakOff) -> tuple[OtherCode, ...]:
     """Return the narrower codes that a break-off without an alert does not exclude."""
     facts = found.facts
@@ -181,14 +203,13 @@ def _of_client(facts: TlsFacts, found: BreakOff) -> tuple[OtherCode, ...]:
 def step_words(story: Story, found: BreakOff) -> dict[str, str]:
     """Return the words that texts about a broken handshake use."""
     facts, end = found.facts, found.end
-    hello = facts.client_hello
     since = end.time - (found.last.time if found.last else story.start)
     ender = story.half(end.by_initiator)
     return {
         "ender": ender.host_port,
         "ender_ip": ender.address,
         "end_frame": str(end.frame),
-        "hello_frame": str(hello.frame if hello else 0),
+        "hello_frame": str(found.hello_frame),
         "since": duration(max(0, since)),
         "word": "FIN" if ender.fin_frame == end.frame else "its farewell",
         "step": step(facts, end),

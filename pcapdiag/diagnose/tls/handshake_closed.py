@@ -45,18 +45,12 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import frames_of
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.tls.breakoff import (
-    BreakOff,
-    alternatives,
-    break_off,
-    envoy_words,
-    step_words,
-)
+from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off, broken_off
 from pcapdiag.model.context import Context
-from pcapdiag.model.ends import Actor
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -102,29 +96,16 @@ def match(story: Story, _context: Context) -> Judgement | None:
     found = break_off(story)
     if found is None or found.end.reset is not None:
         return None
-    others = alternatives(found)
-    sure = min(0.93, round(0.98 - sum(other.confidence for other in others), 2))
-    hello = found.facts.client_hello
-    return Judgement(
-        code=KIND.code,
-        failed=True,
-        phase="tls_handshake",
-        confidence=sure,
-        frames=frames_of(hello.frame if hello else 0, found.end.frame),
-        ended_by=found.end.actor,
+    return replace(
+        broken_off(story, KIND.code, found),
         candidates=_who(found),
-        alternatives=others,
-        fix_at=("initiator", "responder") if found.end.by_initiator else (),
         fixes=CLIENT_LEFT if found.end.by_initiator and not found.unanswered_hello else (),
-        envoy=envoy_words(found.facts),
-        facts=step_words(story, found),
     )
 
 
 def _who(found: BreakOff) -> tuple[SideHint, ...]:
-    side: Actor = found.end.actor
     frames = (found.end.frame,)
     return (
-        SideHint(side, 0.97, "the FIN is in order and bears its address", frames),
+        SideHint(found.end.actor, 0.97, "the FIN is in order and bears its address", frames),
         SideHint("path", 0.03, "a proxy that answers for it would look the same", frames),
     )

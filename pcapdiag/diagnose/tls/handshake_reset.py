@@ -43,17 +43,13 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts
-from pcapdiag.diagnose.tls.breakoff import (
-    BreakOff,
-    alternatives,
-    break_off,
-    envoy_words,
-    step_words,
-)
+from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off, broken_off
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -93,27 +89,15 @@ def match(story: Story, _context: Context) -> Judgement | None:
     found = break_off(story)
     if found is None or found.end.reset is None:
         return None
-    others = alternatives(found)
-    sure = min(0.93, round(0.98 - sum(other.confidence for other in others), 2))
-    facts = reset_facts(story, found.end) | step_words(story, found)
-    return Judgement(
-        code=KIND.code,
-        failed=True,
-        phase="tls_handshake",
-        confidence=sure,
-        frames=frames_of(_hello(found), found.last.frame if found.last else 0, found.end.frame),
-        ended_by=found.end.actor,
+    judgement = broken_off(story, KIND.code, found)
+    last = found.last.frame if found.last else 0
+    return replace(
+        judgement,
+        frames=frames_of(found.hello_frame, last, found.end.frame),
         reset=found.end.reset,
         candidates=_who(found),
-        alternatives=others,
-        fix_at=("initiator", "responder") if found.end.by_initiator else (),
-        envoy=envoy_words(found.facts),
-        facts=facts,
+        facts=reset_facts(story, found.end) | judgement.facts,
     )
-
-
-def _hello(found: BreakOff) -> int:
-    return found.facts.client_hello.frame if found.facts.client_hello else 0
 
 
 def _who(found: BreakOff) -> tuple[SideHint, ...]:

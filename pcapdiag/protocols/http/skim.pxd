@@ -3,7 +3,7 @@ import cython
 from pcapdiag.protocols.http.field_scan cimport FieldScan
 from pcapdiag.protocols.http.skimmed_stream cimport SkimmedStream
 
-cdef long long _HEADER, _LARGEST, _DATA, _HEADERS, _PRIORITY, _RST_STREAM, _SETTINGS, _PING
+cdef long long _HEADER, _LARGEST, _LARGEST_OTHER, _DATA, _HEADERS, _PRIORITY, _RST_STREAM, _SETTINGS, _PING
 cdef long long _GOAWAY, _WINDOW_UPDATE, _CONTINUATION, _END_STREAM, _END_HEADERS, _PADDED, _PRIORITY_FLAG, _ACK
 cdef long long _MAX_HELD, _MAX_STREAMS, _NEIGHBOURS, _UNKNOWN
 
@@ -44,5 +44,6 @@ cdef class Skim:
 
 @cython.locals(number=cython.longlong)
 cdef inline long long _number(bytes data, long long at) noexcept
+cdef inline int _may_be_long(long long kind, long long length) noexcept
 cdef bytes _headers_frame(long long stream, long long flags, bytes block)
 cdef list _pieces(bytes frame, object begun, object last)

@@ -33,6 +33,8 @@ from pcapdiag.protocols.http.windows import SendWindows
 
 MAX_STREAMS = 64
 """Streams that are skimmed over at one time."""
+LARGEST_OTHER = 8
+"""Bytes of a frame that is skimmed over and is neither DATA, HEADERS nor GOAWAY."""
 MAX_HELD = 64 * 1024
 """Bytes held of them at most, about."""
 
@@ -41,6 +43,7 @@ _NOTHING = Piece(False, 0, 0, b"")
 # Twins in C of constants that plain Python imports.
 _HEADER = HEADER
 _LARGEST = DEFAULT_FRAME_SIZE
+_LARGEST_OTHER = LARGEST_OTHER
 _DATA = int(Type.DATA)
 _HEADERS = int(Type.HEADERS)
 _PRIORITY = int(Type.PRIORITY)
@@ -136,10 +139,8 @@ class Skim:
         taken = 1
         while size - at >= _HEADER:
             length = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
-            if length > _LARGEST:
-                taken = 0
-                break
             if size - at - _HEADER < length:
+                taken = _may_be_long(data[at + 3], length)
                 break
             taken = self._frame(end, from_initiator, data, at, length, begun, piece)
             if not taken:
@@ -189,6 +190,8 @@ class Skim:
     ) -> int:  # fmt: skip
         kind = data[at + 3]
         stream = _number(data, at + 5)
+        if not _may_be_long(kind, length):
+            return 0
         if kind == _DATA:
             return self._data(end, from_initiator, data, at, length, begun, last)
         if kind == _HEADERS:
@@ -352,6 +355,13 @@ class Skim:
         self._held -= skimmed.held
         frames = [piece for _, frame in skimmed.frames for piece in frame]
         self._reader.read_stream(skimmed.stream, skimmed.index, frames)
+
+
+def _may_be_long(kind: int, length: int) -> int:
+    """Return whether a frame of a type may have such a length: then its bytes are waited for."""
+    if kind <= _CONTINUATION and kind != _DATA and kind != _HEADERS and kind != _GOAWAY:
+        return 1 if length <= _LARGEST_OTHER else 0
+    return 1 if length <= _LARGEST else 0
 
 
 def end_of(blocks: HeaderBlocks, windows: SendWindows) -> End:

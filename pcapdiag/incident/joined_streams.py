@@ -11,7 +11,7 @@ Streams = tuple[tuple[int, ...], ...]
 """Per point, a connection's streams there: none, one, or with a NAT within the capture several."""
 
 
-class Units:
+class JoinedStreams:
     """Numbers every connection once, whatever points have it.
 
     The number is that of its stream at the first point that has it (``number_at``).
