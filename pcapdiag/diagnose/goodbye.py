@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
+from pcapdiag.diagnose.postgres import is_postgres
+from pcapdiag.diagnose.statements import is_mysql
 from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
@@ -29,6 +31,9 @@ FINISHED_13 = (53, 69)
 """Length of a lone TLS 1.3 Finished record with SHA-256 and SHA-384."""
 LAST_WORD_RECORD = 31
 """A farewell of a protocol other than HTTP in a TLS record: 7 bytes in TLS 1.2, 14 in TLS 1.3."""
+OVERHEAD_13, OVERHEAD_12 = 17, 24
+"""What AES-GCM adds to a record: content type and tag, and in TLS 1.2 nonce and tag (RFC 8446
+section 5.2, RFC 5288 section 3)."""
 ALERT_RECORDS = (24, 31)
 """Bytes on the wire of an encrypted alert: TLS 1.3, and TLS 1.2 with AES-GCM."""
 QUITS = (
@@ -56,6 +61,7 @@ WEBSOCKET_UNANSWERED = (0x88, 0x8A)
 """Close and Pong, masked as a client's frames are (RFC 6455 sections 5.3 and 5.5)."""
 WEBSOCKET_CONTROL_BYTES = range(6, 132)
 SSH = b"SSH-"
+SSH_PORT = 22
 SSH_SMALL = 200
 """After its login SSH says nothing in the clear; its channel and connection closes are small."""
 LDAP_UNBIND = b"\x42\x00"
@@ -126,6 +132,7 @@ def asks_for_answer(story: Story) -> bool:
         small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
+        shortest = _databases_farewell(story) or shortest
         return _tls_asks(head, turn.index, shortest) and not small
     if _quits(turn) or leaves_politely(story):
         return False
@@ -162,9 +169,21 @@ def roles_guessed(story: Story) -> bool:
     return not told and not greeted
 
 
+def _databases_farewell(story: Story) -> int:
+    """Return the length of PostgreSQL's or MySQL's quit in a TLS record; 0 for other protocols.
+
+    Both are 5 bytes, and begin in the clear. A ping of MySQL is as long.
+    """
+    if not is_mysql(story) and not is_postgres(story):
+        return 0
+    facts = tls_facts(story)
+    return 5 + (OVERHEAD_13 if facts is not None and facts.is_tls13 else OVERHEAD_12)
+
+
 def _unreadable_farewell(story: Story) -> bool:
     turn = story.turn
-    if story.hello_initiator.startswith(SSH):
+    late = story.midstream and story.responder.port == SSH_PORT
+    if late or story.hello_initiator.startswith(SSH):
         return turn.index > 2 and turn.request_bytes <= SSH_SMALL
     return _h2_housekeeping(turn.request_head)
 

@@ -22,7 +22,7 @@ REPLY_CODE = rb"[45][0-5][0-9][ -]"
 """A negative reply of SMTP, FTP or NNTP (RFC 5321 section 4.2.1, RFC 959 section 4.2)."""
 NEGATIVE = (b"-ERR", b"* BYE", b"-NOAUTH", b"-LOADING", b"-DENIED", b"ERROR")
 """Redis and POP3, IMAP (RFC 9051 section 7.1.5), Redis, memcached."""
-AT_THE_DOOR = (b"-ERR max number of clients", b"-DENIED ", b"ERROR Too many open connections")
+AT_THE_DOOR = (b"-ERR max number of clients", b"-DENIED ", b"ERROR Too many open")
 """What Redis and memcached say as soon as they accept, whatever is asked (measured)."""
 SSH = b"SSH-"
 """Both ends begin with it; lines before it say why there will be none (RFC 4253 section 4.2)."""

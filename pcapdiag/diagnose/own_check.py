@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.postgres import is_postgres
-from pcapdiag.diagnose.statements import MYSQL_GREETING, REDIS_COMMAND
+from pcapdiag.diagnose.statements import REDIS_COMMAND, is_mysql
 from pcapdiag.diagnose.unanswered import asks_a_broker
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
@@ -37,7 +37,7 @@ def own_check(story: Story) -> str:
     hello = story.hello_initiator
     if is_postgres(story):
         return POSTGRES
-    if story.greeting_bytes and story.hello_responder[3:5] == MYSQL_GREETING:
+    if is_mysql(story):
         return MYSQL
     if REDIS_COMMAND.match(hello):
         return REDIS

@@ -20,8 +20,17 @@ MYSQL_COMMANDS = (0x02, 0x03, 0x0E, 0x16, 0x17, 0x1F)
 manual, "Command Phase")."""
 MYSQL_HEAD = 4
 REDIS_COMMAND = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d")
+MEMCACHED_COMMAND = re.compile(
+    rb"(?:gets?|gats?|incr|decr|delete|touch|set|add|replace|append|prepend|cas) [!-~][^\r\n]*\r\n"
+)
+"""memcached's doc/protocol.txt."""
 WEBSOCKET_PING = 0x89
 """Answered by a Pong "as soon as is practical" (RFC 6455 section 5.5.2)."""
+
+
+def is_mysql(story: Story) -> bool:
+    """Return whether the responder greeted as MySQL does."""
+    return story.greeting_bytes > 0 and story.hello_responder[3:5] == MYSQL_GREETING
 
 
 def is_statement(story: Story) -> bool:
@@ -33,7 +42,8 @@ def is_statement(story: Story) -> bool:
         return head[0] == WEBSOCKET_PING
     if is_postgres(story):
         return head.startswith(POSTGRES_QUERY) or head.endswith(POSTGRES_SYNC)
-    if story.greeting_bytes and story.hello_responder[3:5] == MYSQL_GREETING:
+    if is_mysql(story):
         whole = int.from_bytes(head[:3], "little") + MYSQL_HEAD == story.turn.request_bytes
         return whole and head[3] == 0 and head[4] in MYSQL_COMMANDS
-    return REDIS_COMMAND.match(head) is not None and not asks_nothing(story)
+    cached = REDIS_COMMAND.match(head) or MEMCACHED_COMMAND.match(head)
+    return cached is not None and not asks_nothing(story)

@@ -24,8 +24,9 @@ MQTT_LENGTH_BYTES = 4
 MQTT_DISCONNECT = b"\xe0\x00"
 NATS_GREETING = b"INFO {"
 NATS_UNANSWERED = (b"PUB ", b"HPUB ", b"SUB ", b"UNSUB ", b"PONG\r\n")
-NATS_PUBLISH = re.compile(rb"PUB [!-~]+ (?:[!-~]+ )?\d{1,9}\r\n")
-"""A subject, perhaps another for the answer, and a size: as good as the greeting not captured."""
+NATS_PLAIN = re.compile(rb"(?:PUB [!-~]+ (?:[!-~]+ )?\d{1,9}|SUB [!-~]+ (?:[!-~]+ )?\w+)\r\n")
+"""A subject, perhaps another for the answer or a queue's name, and a size or a number: as good as
+the greeting that was not captured."""
 NATS_PING = b"PING\r\n"
 NATS_VERBOSE = b'"verbose":true'
 """With it each message is answered by +OK (docs.nats.io, "Client Protocol")."""
@@ -89,7 +90,7 @@ def asks_nothing(story: Story) -> bool:
         return True
     if _memcached(head) or _gearman(head):
         return True
-    if story.midstream and NATS_PUBLISH.match(head) and NATS_PING not in head:
+    if story.midstream and NATS_PLAIN.match(head) and NATS_PING not in head:
         return True
     if story.midstream or not head:
         return False

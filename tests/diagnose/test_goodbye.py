@@ -5,7 +5,9 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.goodbye import asks_for_answer
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.application import Application
 from pcapdiag.model.story import Story
+from pcapdiag.model.tls import ClientHello, ServerHello, TlsFacts
 from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, around, judged, play
 
 HELLO, DATA = b"\x16\x03\x01\x00\x05\x01hell", b"\x17\x03\x03\x00\x40" + b"x" * 64
@@ -261,3 +263,36 @@ def test_a_cancel_request_that_the_snaplen_cut_off_is_told_by_its_size() -> None
     read = play(*HANDSHAKE, *lines)
     read.responder.port = 5432
     assert judge(read, around(read)).code == "tcp.closed_before_response"
+
+
+@pytest.mark.parametrize(("port", "code"), [(22, "ok"), (8443, "tcp.closed_before_response")])
+def test_ssh_of_which_the_capture_lacks_the_beginning(port: int, code: str) -> None:
+    used = (C("PSH,ACK", b"\x91" * 44), S("PSH,ACK", b"\x92" * 44)) * 3
+    left = (C("PSH,ACK", b"\x93" * 96), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    story = play(*HANDSHAKE, *used, *left, midstream=True)
+    story.responder.port = port
+    assert judge(story, around(story, turns=9)).code == code
+
+
+STARTUP_TLS = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+MYSQL_HELLO = b"\x4a\0\0\0\x0a10.11\0"
+
+
+@pytest.mark.parametrize("mysql", [False, True])
+@pytest.mark.parametrize(
+    ("version", "length", "wanted"),
+    [(13, 22, False), (13, 31, True), (12, 29, False), (12, 38, True)],
+)
+def test_a_databases_quit_inside_tls_has_one_length(
+    mysql: bool, version: int, length: int, wanted: bool
+) -> None:
+    facts = TlsFacts(client_hello=ClientHello(4, 0, 0x0303), client_data=2)
+    facts.client_finished = facts.server_finished = True
+    facts.server_hello = ServerHello(5, 0, 0x0304 if version == 13 else 0x0303, 0x1301)
+    first = C("PSH,ACK", b"\x20\0\0\x01login" if mysql else STARTUP_TLS)
+    greeted = (S("PSH,ACK", MYSQL_HELLO), C("ACK")) if mysql else ()
+    lines = (*greeted, first, S("PSH,ACK", DATA), C("PSH,ACK", DATA), S("PSH,ACK", DATA))
+    last = C("PSH,ACK", record(0x17, length), after=3000)
+    story = play(*HANDSHAKE, *lines, last, application=Application(tls=facts))
+    assert facts.is_tls13 is (version == 13)
+    assert asks_for_answer(story) is wanted

@@ -18,6 +18,7 @@ MYSQL = (S("PSH,ACK", GREETING), C("PSH,ACK", b"\x20\0\0\x01login"), S("PSH,ACK"
 WS = (C("PSH,ACK", GET), S("PSH,ACK", SWITCHED))
 REDIS = (C("PSH,ACK", PING), S("PSH,ACK", b"+PONG\r\n"))
 EXTENDED = b"P\0\0\0\x10\0select 1\0\0\0S\0\0\0\x04"
+CACHE = (C("PSH,ACK", b"get a\r\n"), S("PSH,ACK", b"END\r\n"))
 CASES = [
     (PG, QUERY, True),
     (PG, EXTENDED, True),
@@ -31,6 +32,10 @@ CASES = [
     (WS, b"\x81\x80abcd", False),
     (REDIS, PING, True),
     (REDIS, b"PING\r\n", False),
+    (CACHE, b"get b\r\n", True),
+    (CACHE, b"set b 0 0 1\r\nx\r\n", True),
+    (CACHE, b"set b 0 0 1 noreply\r\nx\r\n", False),
+    (CACHE, b"quit\r\n", False),
     (REDIS, b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n9\r\n", False),
 ]
 

@@ -128,7 +128,8 @@ def test_reports_and_stores_without_a_reply(message: bytes, fine: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [REPORT, b"PUB a.b 5\r\nhello\r\n", b"PUB a inbox.1 2\r\nhi\r\n"]
+    "message",
+    [REPORT, b"PUB a.b 5\r\nhello\r\n", b"PUB a inbox.1 2\r\nhi\r\n", b"SUB a.> workers 1\r\n"],
 )
 def test_what_tells_by_itself_where_the_capture_began_late(message: bytes) -> None:
     talk = (C("PSH,ACK", b"x" * 40), S("PSH,ACK", b"y" * 40), C("ACK"), C("PSH,ACK", message))
