@@ -19,7 +19,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.addresses import is_loopback
-from pcapdiag.model.ends import host_in_url
+from pcapdiag.model.ends import HostPort, host_in_url
 from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.report import Side
 from pcapdiag.model.story import Story
@@ -35,7 +35,7 @@ FULL_PACKET, PING_HEADERS = 1500, {4: 28, 6: 48}
 """Bytes of the largest packet on Ethernet, and of ping's headers in it."""
 SOCKS = " -x 'socks"
 """How curl is told to go by way of a SOCKS proxy, which speaks no HTTP itself."""
-Ends = tuple[tuple[str, int], tuple[str, int]]
+Ends = tuple[HostPort, HostPort]
 """Address and port of the initiator, and of the responder."""
 _RUN_ON = re.compile(r"# (?:on|from) \{(\w+)\}")
 
