@@ -16,6 +16,7 @@ from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.goodbye import speaks_tls
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.own_check import in_curls_place, own_check
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.addresses import is_loopback
@@ -33,8 +34,6 @@ IP6_FLAGS = 40 + 13
 """Where TCP's flags are in an IPv6 packet without extension headers."""
 FULL_PACKET, PING_HEADERS = 1500, {4: 28, 6: 48}
 """Bytes of the largest packet on Ethernet, and of ping's headers in it."""
-SOCKS = " -x 'socks"
-"""How curl is told to go by way of a SOCKS proxy, which speaks no HTTP itself."""
 Ends = tuple[HostPort, HostPort]
 """Address and port of the initiator, and of the responder."""
 _RUN_ON = re.compile(r"# (?:on|from) \{(\w+)\}")
@@ -71,8 +70,8 @@ def fill(
     advice = Advice(story, judgement.facts, at_ends) if at_ends else None
     fixes, commands = kind.advice(side)
     fixes, commands = judgement.fixes or fixes, judgement.commands or commands
-    if _speaks_something_else(story):
-        commands = tuple([one for one in commands if not one.startswith("curl ") or SOCKS in one])
+    if own_check(story) or _speaks_something_else(story):
+        commands = in_curls_place(commands, story)
     return Texts(
         kind.title.format_map(words),
         kind.explanation.format_map(words),

@@ -53,6 +53,8 @@ METRICS = re.compile(
     rb"[\w.%-]+:[-+]?[\d.]+\|(?:c|g|ms|h|s|m|d)\b)"
 )
 """Graphite's plaintext protocol (path, value, time) and StatsD's (name:value|type)."""
+STANDBY_REPORTS = (b"d\0\0\0\x26r", b"d\0\0\0\x1dh", b"d\0\0\0\x15h")
+"""CopyData with a standby's status or feedback (PostgreSQL, "Streaming Replication Protocol")."""
 RFB = b"RFB 003."
 RFB_UNANSWERED = (0, 2, 4, 5, 6)
 """Of VNC's client messages all but FramebufferUpdateRequest (RFC 6143 section 7.5)."""
@@ -81,7 +83,9 @@ def in_a_websocket(story: Story) -> bool:
 def asks_nothing(story: Story) -> bool:
     """Return whether the initiator's last messages are all of kinds that are not answered."""
     opened, head = story.hello_initiator, story.turn.request_head
-    if head.startswith(REPLICA_REPORT) or LOG_LINE.match(head) or METRICS.match(head):
+    if head.startswith((REPLICA_REPORT, *STANDBY_REPORTS)):
+        return True
+    if LOG_LINE.match(head) or METRICS.match(head):
         return True
     if _memcached(head) or _gearman(head):
         return True

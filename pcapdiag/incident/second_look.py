@@ -53,8 +53,9 @@ class SecondLook(Following):
         self.tracker.watch(watch.streams, self._seen if self.drawings else self.traces.add)
 
     def finish(self) -> None:
-        """End the reading."""
+        """End the reading: what it kept stays, and not the tables that it was followed with."""
         self.tracker.close()
+        del self.tracker, self.readers
 
     def _seen(self, flow: Flow, row: Sequence[int]) -> None:
         self.traces.add(flow, row)

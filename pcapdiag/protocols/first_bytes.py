@@ -32,6 +32,11 @@ class FirstBytes:
         """Whether the end speaks a protocol that can be read."""
         return self.protocol not in ("", "other")
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no further byte will be looked at."""
+        return self.is_known and len(self.head) >= RESPONDER_HEAD
+
     def take(self, piece: Piece) -> None:
         """Look at the next bytes, unless all is known."""
         if len(self.head) < RESPONDER_HEAD:

@@ -46,9 +46,14 @@ class Layer:
         """What the responder said before the initiator's protocol was found."""
         self._h2c: Http2Reader | None = None
         self._inner: Layer | None = None
+        self._is_settled = False
+        """Both ends are known to speak the protocol that is read."""
 
     def feed(self, piece: Piece) -> None:
         """Read the next bytes of an end."""
+        if self._is_settled:
+            self._read(piece)
+            return
         end = self._initiator if piece.from_initiator else self._responder
         end.take(piece)
         if not self._is_read:
@@ -60,6 +65,9 @@ class Layer:
         if self._is_read:
             self._read(piece)
             end.forget()
+            ends = self._initiator, self._responder
+            same = self._initiator.protocol == self._responder.protocol
+            self._is_settled = same and all(one.is_settled for one in ends)
         elif self._leader().is_known:
             self._begin(self._leader())
         elif self._starts_tls(piece):

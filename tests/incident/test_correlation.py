@@ -142,3 +142,15 @@ def test_what_came_past_a_nat_belongs_to_the_connection_that_it_forgot() -> None
     assert "arrived untranslated at upstream" in evidence["untranslated"]
     assert "born_between" not in evidence
     assert {found.code for found in report.findings} == {"path.nat_leak"}
+
+
+def test_only_what_a_second_reading_kept_stays_in_memory() -> None:
+    """Its tables may be as large as those of the first one."""
+    points = [
+        CapturePoint(label, (str(FORGED / f"{label}.pcap"),)) for label in ("client", "upstream")
+    ]
+    for study in pipeline.compare(points, AnalyzeOptions()).studies:
+        assert study.second is not None
+        assert study.second.traces.get(0)
+        assert not hasattr(study.second, "tracker")
+        assert not hasattr(study.second, "readers")

@@ -89,7 +89,8 @@ KIND = Kind(
     fixes=(
         "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to "
         "look (an Istio sidecar: no endpoint, or REGISTRY_ONLY and no ServiceEntry for that host)",
-        "does the program limit connections or addresses (allow list, tcp wrappers, maxconn)?",
+        "does the program limit connections or addresses (allow list, tcp wrappers, maxconn, "
+        "max_connections, maxclients, MaxStartups)?",
         "was it shutting down? (Kubernetes: preStop sleep, so that endpoints leave before it "
         "closes)",
     ),

@@ -78,7 +78,7 @@ KIND = Kind(
         "is it overloaded, paused, or not accepting? (Recv-Q of its listener, CPU, file "
         "descriptors)",
         "if it rightly takes longer: Envoy route timeout, Istio VirtualService timeout, NGINX "
-        "proxy_read_timeout, HAProxy timeout server",
+        "proxy_read_timeout, HAProxy timeout server, a driver's socket or statement timeout",
     ),
     commands=(
         "curl -so /dev/null -w '%{{time_starttransfer}}\\n' "

@@ -98,9 +98,11 @@ KIND = Kind(
     fixes=(
         "make the initiator's idle timeout shorter than the other side's: Envoy idle_timeout in "
         "HttpProtocolOptions, Istio connectionPool.http.idleTimeout, NGINX upstream "
-        "keepalive_timeout, HAProxy pool-purge-delay",
+        "keepalive_timeout, HAProxy pool-purge-delay; of a database's pool HikariCP maxLifetime, "
+        "SQLAlchemy pool_recycle",
         "or the other side's longer: node keepAliveTimeout, gunicorn --keep-alive, Tomcat "
-        "keepAliveTimeout, NGINX keepalive_timeout; NAT or load balancer idle timeout",
+        "keepAliveTimeout, NGINX keepalive_timeout; MySQL wait_timeout, PostgreSQL "
+        "idle_session_timeout, Redis timeout; NAT or load balancer idle timeout",
         "retry once on a new connection: Envoy and Istio retry_on reset; NGINX "
         "proxy_next_upstream error; HAProxy retry-on conn-failure empty-response",
         "TCP keep-alive below the idle timeout, where a device between forgets: Envoy "
@@ -182,7 +184,7 @@ def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
     judgement = _judgement(
         story,
         end,
-        0.97 if asked.gap >= IDLE else 0.8,
+        0.97 if max(asked.gap, asked.time - end.time) >= IDLE else 0.8,
         ("a FIN", how),
         (SideHint("responder", 0.93, why, (end.frame,)), SideHint("path", 0.05, why, ())),
         frames=(end.frame, reset.frame if reset else 0),

@@ -31,7 +31,7 @@ def _owned(files: Certificate, store: Path, owner: str) -> tuple[Path, Path]:
     return made
 
 
-def postgres(lab: Lab, host: Host, port: int = 5432) -> Process:
+def postgres(lab: Lab, host: Host, port: int = 5432, **settings: str) -> Process:
     """PostgreSQL that trusts everybody and has TLS."""
     lab.used("postgres", "psql", "--version")
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
@@ -48,6 +48,7 @@ def postgres(lab: Lab, host: Host, port: int = 5432) -> Process:
         "ssl": "on",
         "ssl_cert_file": str(cert),
         "ssl_key_file": str(key),
+        **settings,
     }
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     return host.spawn([*run_as, str(programs / "postgres"), "-D", data, *words], port=port)

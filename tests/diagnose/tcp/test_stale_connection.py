@@ -133,3 +133,11 @@ def test_a_farewell_that_crossed_the_fin_is_no_request() -> None:
         *(C("PSH,ACK", goodbye, after=5000, lost=True), S("FIN,ACK"), S("RST")),
     )
     assert judged(*HANDSHAKE, *lines).code == "ok"
+
+
+def test_a_second_since_the_fin_is_long_though_its_ack_came_late() -> None:
+    closed = (S("FIN,ACK", after=500), C("ACK", after=40), C("PSH,ACK", GET, after=970))
+    verdict = judged(*HANDSHAKE, *EXCHANGE, *closed, S("RST", win=0))
+    assert (verdict.code, verdict.confidence) == ("tcp.stale_connection", 0.97)
+    soon = (S("FIN,ACK", after=500), C("ACK", after=40), C("PSH,ACK", GET, after=900))
+    assert judged(*HANDSHAKE, *EXCHANGE, *soon, S("RST", win=0)).confidence == 0.8
