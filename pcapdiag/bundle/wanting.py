@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pcapdiag.bundle.choosing import Chosen, first_label
 from pcapdiag.bundle.parts import Part, Place, begin_of, by_label, stream_of
-from pcapdiag.bundle.wanted import Host, Wanted, Width, end, host, pair
+from pcapdiag.bundle.wanted import Host, Wanted, Width, end, host
+from pcapdiag.flow.packet_ends import pair
 from pcapdiag.model.ends import HostPort, parse_end
 from pcapdiag.model.report import Connection, Finding, Report, Verdict, label_of
 
