@@ -6,12 +6,12 @@ machine is left out: names of interfaces, hardware and system, names of addresse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from pcapdiag.bundle.frame_map import FrameMap
-from pcapdiag.bundle.wanted import End, Pair, Sieve, Wanted, pair
+from pcapdiag.bundle.wanted import Sieve, Wanted
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.capture.batch import Interface, drops
 from pcapdiag.capture.facts import FileFacts
@@ -20,6 +20,7 @@ from pcapdiag.capture.writing import blocks
 from pcapdiag.decode import headers
 from pcapdiag.decode.headers import Packet
 from pcapdiag.errors import UsageError
+from pcapdiag.flow.packet_ends import Pair, Redirects, ends_of, pair
 from pcapdiag.model.options import Progress
 from pcapdiag.model.packet import FIN, RST, SYN
 
@@ -106,9 +107,7 @@ class Cutter:
         """Note a connection of which one packet is named; in the moments, only where it matters."""
         named = self._sieve.names(frame)
         if named or packet.flags & (SYN | FIN | RST):
-            source = packet.source_high, packet.source_low, packet.source_port
-            target = packet.target_high, packet.target_low, packet.target_port
-            self.cut.strays.add(pair(source, target))
+            self.cut.strays.add(pair(*ends_of(packet, {})))
 
     def _number(self, interface: Interface, time: int) -> int:
         """Return the number that an interface has here.
@@ -145,7 +144,7 @@ class Cutter:
 def cut(
     paths: Sequence[str],
     wanted: Wanted,
-    redirects: Mapping[tuple[int, ...], End],
+    redirects: Redirects,
     write: Write,
     *,
     names: bool = False,

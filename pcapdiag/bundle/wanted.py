@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from pcapdiag.decode import headers
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.packet_ends import PacketEnd, Pair, Redirects, ends_of, pair
 from pcapdiag.protocols.dns import read_message
 
 Host = tuple[int, int]
 """The upper and lower 64 bits of an address; the upper ones of IPv4 are 0."""
-End = tuple[int, int, int]
-"""A host and a port."""
-Pair = tuple[End, End]
-"""Both ends of a connection, in an order of their own."""
 
 Width = Literal["implicated", "endpoints", "hosts", "everything"]
 """How much is taken along: the connections themselves; all to the same endpoints; all of the same
@@ -32,7 +28,7 @@ class Wanted(msgspec.Struct):
 
     pairs: set[Pair] = set()
     """Connections."""
-    endpoints: set[End] = set()
+    endpoints: set[PacketEnd] = set()
     """Addresses and ports of which every connection is wanted."""
     hosts: set[Host] = set()
     """Addresses of which every packet is wanted."""
@@ -52,12 +48,9 @@ class Wanted(msgspec.Struct):
 
 
 class Sieve:
-    """Says of decoded packets whether they are wanted.
+    """Says of decoded packets whether they are wanted."""
 
-    ``redirects`` are the tracker's, by which answers are put to calls that were redirected.
-    """
-
-    def __init__(self, wanted: Wanted, redirects: Mapping[tuple[int, ...], End]) -> None:
+    def __init__(self, wanted: Wanted, redirects: Redirects) -> None:
         self._wanted = wanted
         self._redirects = redirects
         self._moments = set(wanted.moments)
@@ -97,9 +90,7 @@ class Sieve:
         return not self._wanted.everything and not self._takes_segment(packet)
 
     def _takes_segment(self, packet: Packet) -> bool:
-        source = packet.source_high, packet.source_low, packet.source_port
-        target = packet.target_high, packet.target_low, packet.target_port
-        source = self._redirects.get((*source, *target), source)
+        source, target = ends_of(packet, self._redirects)
         wanted = self._wanted
         if pair(source, target) in wanted.pairs:
             return True
@@ -124,17 +115,12 @@ class Sieve:
         return any(address in wanted.addresses for address in message.addresses or ())
 
 
-def pair(one: End, other: End) -> Pair:
-    """Return both ends in the order in which they are kept."""
-    return (one, other) if one <= other else (other, one)
-
-
 def host(address: str) -> Host:
     """Return an address as packets have it; raises ValueError for one that is none."""
     number = int(ipaddress.ip_address(address))
     return number >> 64, number & 0xFFFFFFFFFFFFFFFF
 
 
-def end(address: str, port: int) -> End:
+def end(address: str, port: int) -> PacketEnd:
     """Return an address and port as packets have them; raises ValueError."""
     return (*host(address), port)

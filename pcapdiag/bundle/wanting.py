@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pcapdiag.bundle.choosing import Chosen, first_label
 from pcapdiag.bundle.parts import Part, Place, begin_of, by_label, stream_of
-from pcapdiag.bundle.wanted import Host, Wanted, Width, end, host, pair
-from pcapdiag.model.ends import parse_end
+from pcapdiag.bundle.wanted import Host, Wanted, Width, end, host
+from pcapdiag.flow.packet_ends import pair
+from pcapdiag.model.ends import HostPort, parse_end
 from pcapdiag.model.report import Connection, Finding, Report, Verdict, label_of
 
 MAX_FINDING_FRAMES = 1_000
 """Frames of one finding."""
 
-_Ends = tuple[tuple[str, int], tuple[str, int]]
+_Ends = tuple[HostPort, HostPort]
 
 
 def want(parts: Sequence[Part], report: Report, chosen: Chosen, *, healthy: bool) -> None:

@@ -15,8 +15,9 @@ from pcapdiag.correlate.alignment import Row, Seen, align, positions
 from pcapdiag.correlate.changes import changes
 from pcapdiag.correlate.coverage import Coverage
 from pcapdiag.correlate.order import order_of
+from pcapdiag.model.ends import HostPort
 from pcapdiag.model.packet import INITIAL_TTLS, MASK32, SYN, PacketFact, seq_add
-from pcapdiag.model.points import End, Journey, Match, Passage, PointClock, Reach, Span, Trace
+from pcapdiag.model.points import Journey, Match, Passage, PointClock, Reach, Span, Trace
 
 ENOUGH = 2
 """Packets of an end that must show that its TTL was never lowered."""
@@ -69,7 +70,7 @@ def alone(point: int, stream: int, points: int) -> Match:
     return Match(streams, (), (0,) * points, (0,) * points)
 
 
-def _ends(match: Match, trace: Trace | None) -> tuple[End, End] | None:
+def _ends(match: Match, trace: Trace | None) -> tuple[HostPort, HostPort] | None:
     if trace is None:
         return None
     ends = trace.initiator, trace.responder

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import HostPort
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
 from pcapdiag.model.report import Connection
 from pcapdiag.model.units import parse_seconds
-
-End = tuple[str, int]
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -45,7 +44,9 @@ class Selection(msgspec.Struct, frozen=True):
             parse_seconds(connection.end),
         )
 
-    def admits(self, stream: int, initiator: End, responder: End, start: int, end: int) -> bool:
+    def admits(
+        self, stream: int, initiator: HostPort, responder: HostPort, start: int, end: int
+    ) -> bool:
         """Do the same for a connection before it is in a report; times in nanoseconds."""
         ports = initiator[1], responder[1]
         return self.admits_what(stream, ports, start, end) and self.admits_who(initiator, responder)
@@ -71,5 +72,5 @@ class Selection(msgspec.Struct, frozen=True):
         return _any_end(self.hosts, ends) and _any_end(self.nets, ends)
 
 
-def _any_end(patterns: tuple[EndPattern, ...], ends: tuple[End, End]) -> bool:
+def _any_end(patterns: tuple[EndPattern, ...], ends: tuple[HostPort, HostPort]) -> bool:
     return not patterns or any(p.matches(ip, port) for p in patterns for ip, port in ends)

@@ -6,9 +6,9 @@ import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import WITH_A_REQUEST, judge_exchanges
-from pcapdiag.diagnose.http.facts import broken_off
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
 MAX_OTHER_FAILURES = 20
@@ -57,6 +57,24 @@ def with_exchange(judgement: Judgement, story: Story) -> Judgement:
         return judgement
     exchange = broken_off(story)
     return judgement if exchange is None else replace(judgement, exchange=exchange.index)
+
+
+def broken_off(story: Story) -> Exchange | None:
+    """Return the request without a complete answer that the connection's failure hit, if any.
+
+    Of several it is the first: in HTTP/1 of those after the last complete answer, in HTTP/2 of the
+    streams that were not reset, or the last one that was.
+    """
+    known = story.exchanges
+    streams = [one for one in known if one.version == "2" and not one.complete]
+    if streams:
+        return next((one for one in streams if one.ended_by is None), streams[-1])
+    found = None
+    for one in reversed(known):
+        if one.complete or (one.end_unknown and one is not known[-1]):
+            break
+        found = one
+    return found
 
 
 def _hit_with_it(story: Story, verdict: Judgement, judged: set[int | None]) -> list[Folded]:

@@ -20,7 +20,7 @@ from pcapdiag.diagnose.own_check import in_curls_place, own_check
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.addresses import is_loopback
-from pcapdiag.model.ends import host_in_url
+from pcapdiag.model.ends import HostPort, host_in_url
 from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.report import Side
 from pcapdiag.model.story import Story
@@ -34,7 +34,7 @@ IP6_FLAGS = 40 + 13
 """Where TCP's flags are in an IPv6 packet without extension headers."""
 FULL_PACKET, PING_HEADERS = 1500, {4: 28, 6: 48}
 """Bytes of the largest packet on Ethernet, and of ping's headers in it."""
-Ends = tuple[tuple[str, int], tuple[str, int]]
+Ends = tuple[HostPort, HostPort]
 """Address and port of the initiator, and of the responder."""
 _RUN_ON = re.compile(r"# (?:on|from) \{(\w+)\}")
 

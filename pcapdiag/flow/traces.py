@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.slabs import FACT_WORDS
 from pcapdiag.flow.story import address_text, halves, icmp_facts, packet_fact
+from pcapdiag.model.ends import HostPort
 from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact
-from pcapdiag.model.points import End, Trace
+from pcapdiag.model.points import Trace
 
 FIRST_TRACED = 1_000
 LAST_TRACED = 1_000
@@ -123,6 +124,6 @@ def _packets(kept: _Kept) -> Iterator[PacketFact]:
             yield packet_fact(rows[start : start + FACT_WORDS], kept.flow.a_opened)
 
 
-def _end(flow: Flow, *, a: bool) -> End:
+def _end(flow: Flow, *, a: bool) -> HostPort:
     high, low = (flow.high_a, flow.low_a) if a else (flow.high_b, flow.low_b)
     return address_text(flow.version, high, low), flow.port_a if a else flow.port_b

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -22,6 +22,7 @@ from pcapdiag.capture.writing.blocks import (
     section_header,
 )
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.packet_ends import Pair, Redirects, ends_of, pair
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.unfinished import graves_of, take_open
 from pcapdiag.incident.analysis import Analysis
@@ -34,8 +35,6 @@ MAX_OF_ONE = 1024**2
 LEAST_OF_ONE = 2_048
 _TCP, _ICMP_ERROR = 1, 2
 """What ``Packet.decode`` says of packets that belong to a connection."""
-
-_End = tuple[int, int, int]
 
 
 class Carry(msgspec.Struct):
@@ -89,12 +88,9 @@ class _Line:
 
 
 class Collector:
-    """Takes the batches of a second reading, and keeps the packets of some connections.
+    """Takes the batches of a second reading, and keeps the packets of some connections."""
 
-    ``redirects`` are the tracker's, by which answers are put to calls that were redirected.
-    """
-
-    def __init__(self, flows: Sequence[Flow], redirects: Mapping[tuple[int, ...], _End]) -> None:
+    def __init__(self, flows: Sequence[Flow], redirects: Redirects) -> None:
         self._lines = {_key_of(flow): _Line(flow.first_frame) for flow in flows}
         self._first = min((flow.first_frame for flow in flows), default=0)
         self._redirects = redirects
@@ -138,10 +134,8 @@ class Collector:
         wire_bytes = sum(one.length & WIRE_BYTES for one in kept)
         return Carry(b"".join(blocks), len(kept), wire_bytes, len(self._lines), graves)
 
-    def _key(self, packet: Packet) -> tuple[_End, _End]:
-        source = packet.source_high, packet.source_low, packet.source_port
-        target = packet.target_high, packet.target_low, packet.target_port
-        return _sorted(self._redirects.get((*source, *target), source), target)
+    def _key(self, packet: Packet) -> Pair:
+        return pair(*ends_of(packet, self._redirects))
 
     def _keep(self, line: _Line, time: int, link_type: int, length: int, data: bytes) -> None:
         self._number += 1
@@ -153,12 +147,8 @@ class Collector:
             self._bytes -= sum(line.cut(self._limit) for line in self._lines.values())
 
 
-def _key_of(flow: Flow) -> tuple[_End, _End]:
-    return _sorted((flow.high_a, flow.low_a, flow.port_a), (flow.high_b, flow.low_b, flow.port_b))
-
-
-def _sorted(one: _End, other: _End) -> tuple[_End, _End]:
-    return (one, other) if one <= other else (other, one)
+def _key_of(flow: Flow) -> Pair:
+    return pair((flow.high_a, flow.low_a, flow.port_a), (flow.high_b, flow.low_b, flow.port_b))
 
 
 def carried_over(analysis: Analysis, paths: Sequence[str]) -> Carry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pcapdiag.logs.clocks import ISO, Clock
-from pcapdiag.logs.template import NUMBER, Part, Template
+from pcapdiag.logs.template import MAX_FORMAT, NUMBER, Part, Template
 
 _OPERATOR = re.compile(r"%([A-Z_0-9]+)(?:\(((?:[^()]|\([^()]*\))*)\))?(?::(\d+))?%|%%")
 
@@ -72,7 +72,6 @@ _TIMES = {
     "EMIT_TIME_LOCAL": (False, False),
 }
 """Whether it is the request's begin, and whether it is UTC."""
-_MAX_FORMAT = 20_000
 
 
 def parts_of(form: str) -> list[str | Part]:
@@ -80,7 +79,7 @@ def parts_of(form: str) -> list[str | Part]:
 
     Raises ValueError for one that is too long, or has a time that gives no moment.
     """
-    if len(form) > _MAX_FORMAT:
+    if len(form) > MAX_FORMAT:
         raise ValueError("too long")
     form = form.rstrip("\n").removesuffix("\\n")
     parts: list[str | Part] = []

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 
 from pcapdiag.logs.values import decimal, end, pieces, whole
-from pcapdiag.model.logs import End, LogEntry
+from pcapdiag.model.ends import HostPort
+from pcapdiag.model.logs import LogEntry
 from pcapdiag.model.units import MS
 from pcapdiag.protocols.http.grpc import status_number
 
@@ -58,12 +59,12 @@ def _listener_port(entry: LogEntry, text: str) -> None:
     entry.listener = _with_port(entry.listener, text)
 
 
-def _real(found: End | None) -> End | None:
+def _real(found: HostPort | None) -> HostPort | None:
     """Return an end that is an address of a host, None for 0.0.0.0 and the like."""
     return None if found is None or found[0] in ("0.0.0.0", "::") else found
 
 
-def _with_port(found: End | None, text: str) -> End | None:
+def _with_port(found: HostPort | None, text: str) -> HostPort | None:
     port = whole(text)
     if found is None or found[1] or port is None or not 0 < port < 65536:
         return found

@@ -9,7 +9,7 @@ import re
 
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, Clock
 from pcapdiag.logs.json_template import JsonTemplate
-from pcapdiag.logs.template import NUMBER, Part, Template
+from pcapdiag.logs.template import MAX_FORMAT, NUMBER, Part, Template
 
 _VARIABLE = re.compile(
     r"%(?:\(([^)]*)\))?(?:\{([^}]*)\})?(?:\[((?:[^\[\]]|\[[^\]]*\])*)\]|([A-Za-z]+))|%%"
@@ -84,7 +84,6 @@ _CLOCKS = {
 _CAPTURED = {"hr", "hs", "hrl", "hsl"}
 _QUOTED = r'(?:(?<=")[^"]*+|[^"\s]*+)'
 """What is asked for in quotes may come without: HAProxy's own states do."""
-_MAX_FORMAT = 20_000
 
 
 def parts_of(form: str) -> list[str | Part]:
@@ -92,7 +91,7 @@ def parts_of(form: str) -> list[str | Part]:
 
     Raises ValueError for one that is too long.
     """
-    if len(form) > _MAX_FORMAT:
+    if len(form) > MAX_FORMAT:
         raise ValueError("too long")
     parts: list[str | Part] = []
     all_quoted = False
@@ -146,7 +145,7 @@ def variable(name: str, fetch: str | None) -> Part:
 
 def template(name: str, form: str) -> Template | JsonTemplate:
     """Return the reader of a log-format string. Raises ValueError for one without sense."""
-    found = list(_VARIABLE.finditer(form[:_MAX_FORMAT]))
+    found = list(_VARIABLE.finditer(form[:MAX_FORMAT]))
     if any(one[4] == "o" and "+json" in (one[2] or "") for one in found):
         named = [one for one in found if one[1]]
         keys = {one[1].partition(":")[0]: [variable(one[4] or "", one[3])] for one in named}

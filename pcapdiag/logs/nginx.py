@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pcapdiag.logs.clocks import CLF, EPOCH, ISO, Clock
-from pcapdiag.logs.template import NUMBER, Part, Template
+from pcapdiag.logs.template import MAX_FORMAT, NUMBER, Part, Template
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 NUMBERS = {
@@ -61,7 +61,6 @@ _TRY = r"(?:\[[\da-fA-F:.]*+\])?[^\s,\"\[\]|;]*+"
 _LIST = rf"{_TRY}(?>(?:(?:, ?| : ){_TRY})*)"
 """Tries, separated by commas; server groups by colons with blanks."""
 _CLOCKS = {"time_local": CLF, "time_iso8601": ISO, "msec": EPOCH}
-_MAX_FORMAT = 20_000
 
 
 def parts_of(form: str) -> list[str | Part]:
@@ -69,7 +68,7 @@ def parts_of(form: str) -> list[str | Part]:
 
     Raises ValueError for one that is too long.
     """
-    if len(form) > _MAX_FORMAT:
+    if len(form) > MAX_FORMAT:
         raise ValueError("too long")
     parts: list[str | Part] = []
     at = 0

@@ -16,6 +16,8 @@ from pcapdiag.logs.failure import finish
 from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS, Setter
 from pcapdiag.model.logs import LogEntry, Product
 
+MAX_FORMAT = 20_000
+"""Characters of a format; a longer one is refused."""
 MAX_FIELDS = 120
 """Fields of one format: more than any product's documentation lists."""
 

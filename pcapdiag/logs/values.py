@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from pcapdiag.model.logs import End
+from pcapdiag.model.ends import HostPort
 
 MAX_DIGITS = 18
 """Digits of a number; a longer one is no measurement."""
@@ -50,7 +50,7 @@ def address(text: str) -> str | None:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def end(text: str) -> End | None:
+def end(text: str) -> HostPort | None:
     """Return the address and port of ``IP:port``, ``[IPv6]:port`` or ``IP`` (port 0), or None.
 
     What stands before the last slash is left out: ``envoy://connect_originate/10.0.0.5:80``.

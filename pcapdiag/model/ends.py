@@ -7,6 +7,8 @@ from typing import Literal
 End = Literal["initiator", "responder"]
 Actor = Literal["initiator", "responder", "path"]
 """Who can have done something: an end, or a device between them."""
+HostPort = tuple[str, int]
+"""Address and port."""
 
 
 def side_of(initiator: bool) -> End:
@@ -44,7 +46,7 @@ def parse_port(text: str) -> int:
     return int(text)
 
 
-def parse_end(text: str) -> tuple[str, int]:
+def parse_end(text: str) -> HostPort:
     """Return address and port, 0 where none is told; raises as :func:`split_port` does."""
     address, port = split_port(text)
     return address, port or 0

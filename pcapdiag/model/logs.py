@@ -6,11 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import HostPort
+
 Product = Literal["envoy", "nginx", "haproxy"]
 PRODUCTS: tuple[Product, ...] = ("envoy", "nginx", "haproxy")
-
-End = tuple[str, int]
-"""Address and port; port 0 where the log has none."""
 
 
 class LogSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,17 +45,17 @@ class LogEntry(msgspec.Struct, kw_only=True):
     """The line tells of a failure: a status of 500 and above, below 100, 499 or 408, a response
     flag, a gRPC status that tells of one, a HAProxy termination state other than ``--``, a try that
     failed before another did not, an error message about a connection."""
-    client: End | None = None
+    client: HostPort | None = None
     """The downstream connection's remote end."""
     client_is_direct: bool = True
     """False where it may come from a header (X-Forwarded-For, PROXY) and not from the socket: so
     for every field but those that never do (Envoy's DOWNSTREAM_DIRECT_REMOTE_ADDRESS, NGINX's
     ``$realip_remote_addr``, HAProxy's ``fc_src``)."""
-    listener: End | None = None
+    listener: HostPort | None = None
     """The downstream connection's local end."""
-    upstreams: list[End] = []
+    upstreams: list[HostPort] = []
     """Upstream addresses tried, in order; several with retries."""
-    upstream_local: End | None = None
+    upstream_local: HostPort | None = None
     """The proxy's own end of the (last) upstream connection."""
     upstream_name: str | None = None
     """Cluster, backend/server or upstream block, where the log has that and no address."""

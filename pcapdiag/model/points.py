@@ -12,11 +12,9 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import HostPort
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import IcmpFact
-
-End = tuple[str, int]
-"""Address and port."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -41,8 +39,8 @@ class Print(msgspec.Struct, frozen=True):
 
     stream: int
     first_frame: int
-    initiator: End
-    responder: End
+    initiator: HostPort
+    responder: HostPort
     start: int
     end: int
     packets: int
@@ -206,8 +204,8 @@ class Trace(msgspec.Struct, frozen=True):
     cut: int = 0
     gap: tuple[int, int] | None = None
     """Between which times they were; None where nothing was cut."""
-    initiator: End = ("", 0)
-    responder: End = ("", 0)
+    initiator: HostPort = ("", 0)
+    responder: HostPort = ("", 0)
     mss_initiator: int | None = None
     """MSS option of that end's SYN (or SYN-ACK) as it passed this point; None without one."""
     mss_responder: int | None = None
@@ -281,7 +279,7 @@ class Journey(msgspec.Struct, frozen=True):
     match: Match
     order: tuple[int, ...]
     passages: tuple[Passage, ...]
-    ends: tuple[tuple[End, End] | None, ...] = ()
+    ends: tuple[tuple[HostPort, HostPort] | None, ...] = ()
     """Initiator and responder as each point saw them; None where it did not."""
     reach: tuple[Reach, ...] = ()
     beside_initiator: tuple[bool, ...] = ()

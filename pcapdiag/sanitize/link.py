@@ -56,7 +56,7 @@ def raw(f: Frame, at: int) -> Next:
 
 
 def tag(f: Frame, at: int) -> Next:
-    """Keep a VLAN tag."""
+    """Keep a VLAN tag, or the header of Cisco HDLC: both end in the type of what follows."""
     f.keep(at, 4)
     return (f.u16(at + 2), at + 4) if f.left(at) >= 4 else NOTHING
 
@@ -125,11 +125,6 @@ def _cooked2(f: Frame, at: int) -> Next:
     return (f.u16(at), at + 20) if f.left(at) >= 20 else NOTHING
 
 
-def _cisco_hdlc(f: Frame, at: int) -> Next:
-    f.keep(at, 4)
-    return (f.u16(at + 2), at + 4) if f.left(at) >= 4 else NOTHING
-
-
 def _hardware_address(f: Frame, size_at: int, size_bytes: int, at: int) -> None:
     """Replace one of a cooked header's 8 bytes: a MAC, or the IPv4 address of a tunnel's end."""
     if f.left(size_at) < size_bytes:
@@ -172,7 +167,7 @@ _LINKS: dict[int, Callable[[Frame, int], Next]] = {
     **dict.fromkeys((9, 50), ppp),
     51: pppoe,
     239: _nflog,
-    104: _cisco_hdlc,
+    104: tag,
     105: recorded.wifi,
     127: recorded.radiotap,
 }

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from pcapdiag.bundle.wanted import End, Sieve, Wanted, end, host, pair
+from pcapdiag.bundle.wanted import Sieve, Wanted, end, host
 from pcapdiag.decode import headers
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.packet_ends import PacketEnd, pair
 
 ONE, OTHER, THIRD = end("10.0.0.1", 4000), end("10.0.0.2", 80), end("10.0.0.3", 5000)
 
 
-def packet(source: End, target: End) -> Packet:
+def packet(source: PacketEnd, target: PacketEnd) -> Packet:
     made = Packet()
     made.source_high, made.source_low, made.source_port = source
     made.target_high, made.target_low, made.target_port = target
     return made
 
 
-def takes(wanted: Wanted, source: End, target: End, kind: int = headers.TCP) -> bool:
+def takes(wanted: Wanted, source: PacketEnd, target: PacketEnd, kind: int = headers.TCP) -> bool:
     return Sieve(wanted, {}).takes(kind, packet(source, target), 7, 100)
 
 

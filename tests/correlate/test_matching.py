@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pcapdiag.correlate.matching import match_points
+from pcapdiag.model.ends import HostPort
 from pcapdiag.model.packet import ACK, FIN, RST, SYN
-from pcapdiag.model.points import End, Print, Sample
+from pcapdiag.model.points import Print, Sample
 from tests.correlate.crossing import (
     CLIENT,
     MASK,
@@ -123,7 +124,7 @@ def test_without_ip_ids_too_payload_and_length_have_to_agree() -> None:
     ],
 )
 def test_the_two_legs_of_a_proxy_are_two_connections(
-    strip: Change, changes: dict[str, End]
+    strip: Change, changes: dict[str, HostPort]
 ) -> None:
     ours = connection()
     assert found([strip(ours)], [strip(proxied(ours, **changes))]) == []

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.correlate.logs.wire import WireConnection, WireRequest
-from pcapdiag.model.logs import End, LogEntry
+from pcapdiag.model.ends import HostPort
+from pcapdiag.model.logs import LogEntry
 
 NO_ANSWER = (0, 408, 499)
 """Statuses that are logged of a client that left, or took too long."""
@@ -68,7 +69,7 @@ def is_listener(entry: LogEntry, wire: WireConnection) -> bool:
     return any(address == ip or port == number for ip, number in wire.responders)
 
 
-def is_same_end(named: End, end: End) -> bool:
+def is_same_end(named: HostPort, end: HostPort) -> bool:
     """Return whether an end is the one that is named, perhaps without its port."""
     return named[0] == end[0] and named[1] in (0, end[1])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pcapdiag.correlate.logs.nearest import when_of
 from pcapdiag.correlate.logs.wire import Key, WireConnection, WireRequest
-from pcapdiag.model.logs import End
+from pcapdiag.model.ends import HostPort
 
 _BEFORE = frozenset({"tls_handshake", "before_request"})
 
@@ -18,13 +18,13 @@ class WireIndex:
     """Places of connections in the list that it was made of; rows with a time are in its order."""
 
     def __init__(self, wires: Sequence[WireConnection]) -> None:
-        self.by_initiator: dict[End, list[int]] = {}
+        self.by_initiator: dict[HostPort, list[int]] = {}
         self.by_id: dict[str, list[tuple[int, WireRequest]]] = {}
         self.by_request: dict[tuple[str, str], list[Asked]] = {}
         """By method and target, by when they were asked."""
         self.by_end: dict[tuple[str, str], list[Asked]] = {}
         """The same by when they failed, for lines that do not say when a request began."""
-        self.by_responder: dict[End, list[tuple[int, int]]] = {}
+        self.by_responder: dict[HostPort, list[tuple[int, int]]] = {}
         """Those that failed."""
         self.by_caller: dict[str, list[tuple[int, int]]] = {}
         """Those that failed before a request, by the address that opened them."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.model.ends import parse_end
-from pcapdiag.model.logs import End
+from pcapdiag.model.ends import HostPort, parse_end
 from pcapdiag.model.report import Connection, Verdict, label_of
 from pcapdiag.model.units import parse_seconds
 
@@ -32,8 +31,8 @@ class WireConnection(msgspec.Struct, frozen=True):
     """One connection; with several capture points, with the ends that each of them shows."""
 
     key: Key
-    initiators: tuple[End, ...]
-    responders: tuple[End, ...]
+    initiators: tuple[HostPort, ...]
+    responders: tuple[HostPort, ...]
     start: int
     end: int
     code: str

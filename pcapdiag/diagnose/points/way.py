@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pcapdiag.correlate.labels import role_of_label
+from pcapdiag.model.ends import HostPort
 from pcapdiag.model.packet import ACK, FIN, RST, SYN, seq_add, seq_distance
-from pcapdiag.model.points import End, Journey, Passage
+from pcapdiag.model.points import Journey, Passage
 from pcapdiag.model.units import counted
 
 LISTED = 5
@@ -69,7 +70,7 @@ class Way:
         near = self.nearest(initiator) if point is None else point
         known = ends[near] if near is not None else None
         pair = known or next((pair for pair in ends if pair is not None), (("", 0), ("", 0)))
-        end: End = pair[0] if initiator else pair[1]
+        end: HostPort = pair[0] if initiator else pair[1]
         return end[0]
 
     def passages(

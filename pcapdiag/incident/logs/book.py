@@ -11,7 +11,8 @@ from pcapdiag.correlate.logs.wire import Key, WireConnection, key_of, wire_of
 from pcapdiag.diagnose.log_agreement import agreement
 from pcapdiag.incident.logs.shelf import Shelf
 from pcapdiag.incident.logs.telling import log_line, observe
-from pcapdiag.model.logs import End, LogEntry, LogSource
+from pcapdiag.model.ends import HostPort
+from pcapdiag.model.logs import LogEntry, LogSource
 from pcapdiag.model.report import Connection, LogFile, LogLine, Logs
 from pcapdiag.model.units import SECOND, format_known
 
@@ -31,7 +32,7 @@ class LogBook:
         self.shelves = [Shelf(source) for source in sources]
         self.is_read = False
         self._filtered = filtered
-        self.named: frozenset[End] = frozenset()
+        self.named: frozenset[HostPort] = frozenset()
         """Addresses and ports from which lines say that a connection was opened."""
         self.asked: frozenset[tuple[str, str, int]] = frozenset()
         """Method, target and status of the lines that name no port of a connection."""
@@ -123,7 +124,7 @@ class _Served:
     def __init__(
         self, shelves: Sequence[Shelf], tied: Sequence[LogTies], wires: Sequence[WireConnection]
     ) -> None:
-        self._spans: dict[End, tuple[int, int]] = {}
+        self._spans: dict[HostPort, tuple[int, int]] = {}
         for shelf, ties in zip(shelves, tied, strict=True):
             if ties.clock is None or shelf.first_time is None or shelf.last_time is None:
                 continue

@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Iterable
 
 from pcapdiag.correlate.logs.clock import LOCAL_MOST, ZONED_MOST
-from pcapdiag.model.logs import End, LogEntry, LogSource
+from pcapdiag.model.ends import HostPort
+from pcapdiag.model.logs import LogEntry, LogSource
 
 MAX_FAILED_LINES = 20_000
 """Failed lines of one log that are looked for in the capture; later ones are counted."""
@@ -74,7 +75,7 @@ def _write_alike(entry: LogEntry) -> None:
     entry.upstreams = [_alike(end) or end for end in entry.upstreams]
 
 
-def _alike(end: End | None) -> End | None:
+def _alike(end: HostPort | None) -> HostPort | None:
     if end is None:
         return None
     try:

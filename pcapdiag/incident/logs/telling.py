@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pcapdiag.correlate.logs.ties import Tie
 from pcapdiag.diagnose.log_agreement import Agreement
-from pcapdiag.model.ends import join_port
-from pcapdiag.model.logs import End, LogEntry
+from pcapdiag.model.ends import HostPort, join_port
+from pcapdiag.model.logs import LogEntry
 from pcapdiag.model.report import EnvoyObserved, EnvoyWords, LogLine, Verdict
 from pcapdiag.model.units import format_seconds, in_seconds
 
@@ -71,7 +71,7 @@ def _plain(reason: str | None) -> str:
     return (reason or "").replace("_", " ")
 
 
-def _end(end: End | None) -> str | None:
+def _end(end: HostPort | None) -> str | None:
     if end is None:
         return None
     return join_port(*end) if end[1] else end[0]

@@ -62,8 +62,8 @@ class Handshake:
             CERTIFICATE_REQUEST: self._certificate_request,
             SERVER_KEY_EXCHANGE: _key_exchange,
             NEW_SESSION_TICKET: _ticket,
-            CERTIFICATE_VERIFY: _certificate_verify,
-            CERTIFICATE_STATUS: _first_byte,
+            CERTIFICATE_VERIFY: _kind_and_length,
+            CERTIFICATE_STATUS: _kind_and_length,
         }
 
     def add(self, at: int, content: bytes) -> None:
@@ -177,9 +177,6 @@ def _ticket(body: Editor) -> None:
     body.keep(2)
 
 
-def _certificate_verify(body: Editor) -> None:
-    body.keep(4)
-
-
-def _first_byte(body: Editor) -> None:
+def _kind_and_length(body: Editor) -> None:
+    """Keep the scheme of a signature, or the type of a status, and how long it is."""
     body.keep(4)

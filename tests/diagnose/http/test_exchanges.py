@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from pcapdiag.diagnose.failed_requests import MAX_OTHER_FAILURES, other_failures
-from pcapdiag.diagnose.http.facts import broken_off
+from pcapdiag.diagnose.failed_requests import MAX_OTHER_FAILURES, broken_off, other_failures
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.http import Exchange, LocalReply
 from tests.diagnose.fields import ExchangeFields
