@@ -1,6 +1,6 @@
 import cython
 
-cdef long long MAX_MACS, NOBODY
+cdef long long MAX_MACS
 
 cdef class Endpoint
 cdef class Flow

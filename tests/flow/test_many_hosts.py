@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.flow.fleet import callers_of
-from pcapdiag.flow.records import Host
-from pcapdiag.flow.table import INSIDE, MAX_HOSTS
+from pcapdiag.flow.table import endpoint_key
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.addresses import key_of
 from tests.flow.wire import End, Link, Told, Wire, tell
@@ -12,9 +11,10 @@ from tests.flow.wire import End, Link, Told, Wire, tell
 
 def full(tracker: Tracker) -> None:
     """Let the capture have shown as many hosts as are kept."""
-    known = Host(4, 0, 1)
-    for number in range(MAX_HOSTS):
-        tracker.table.hosts[4, 1, number] = known
+    number, table = 0, tracker.table
+    while table.host(4, 1, number) is not table.other_host:
+        number += 1
+    table.hosts_left_out = 0
 
 
 def link(wire: Wire, source: str, target: str, port: int = 40_000) -> Link:
@@ -56,6 +56,6 @@ def test_a_loopback_that_is_not_kept_calls_inside_all_the_same() -> None:
     link(wire, "127.0.0.6", "10.0.2.1").handshake(0, rtt=1)
     link(wire, "10.0.1.1", "10.0.2.1", 40_001).handshake(10, rtt=1)
     endpoints = tell(wire, prepare=full).tracker.table.endpoints
-    key = key_of("10.0.2.1")
-    assert endpoints[(*key, 80 + INSIDE)].connections == 1
-    assert endpoints[(*key, 80)].connections == 1
+    for caller in ("127.0.0.6", "10.0.1.1"):
+        key = endpoint_key(key_of(caller), key_of("10.0.2.1"), 80)
+        assert endpoints[key].connections == 1
