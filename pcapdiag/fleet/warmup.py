@@ -24,7 +24,6 @@ _LATE = (
     "cryptography.hazmat.decrepit.ciphers.algorithms",
     "cryptography.hazmat.primitives.ciphers.aead",
     "cryptography.x509",
-    "dpkt.dns",
     "hpack",
     "statistics",
 )

@@ -6,7 +6,7 @@ from pcapdiag.flow.silence cimport answer_may_be_missing, is_silent
 
 cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_WAITING
 cdef long long _MAX_STEPS, _MAX_STEPS_IN_ALL, _STEP, _TIME_WAIT, _FOREVER
-cdef long long SYN_REPEAT, MAX_MARKS
+cdef long long SYN_REPEAT, MAX_MARKS, NOBODY
 cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
 
 

@@ -13,7 +13,7 @@ that only looks like a check is one shows in its regular times, at the end.
 
 from __future__ import annotations
 
-from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
+from pcapdiag.flow.records import NOBODY, Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen import begins_with, check_kind, is_answer, is_request, status
 from pcapdiag.flow.silence import answer_may_be_missing, is_silent
 
@@ -221,7 +221,7 @@ class Callers:
         """Return a host's record at an endpoint; None where there were too many."""
         caller: Caller | None = endpoint.callers.get(host)
         if caller is None:
-            if self.count >= MAX_CALLERS:
+            if self.count >= MAX_CALLERS or host.version == NOBODY:
                 self.left_out += 1
                 return None
             self.count += 1

@@ -3,7 +3,7 @@ import cython
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table cimport Table
 
-cdef long long _KEPT, _MAX_AROUND, SOON, TWINS, SAME_MOMENT, SPARE, _OPENED, _ANSWERED, _LEFT, MAX_COMPARED, RACE
+cdef long long _KEPT, _MAX_AROUND, SOON, TWINS, SAME_MOMENT, SPARE, _OPENED, _ANSWERED, _LEFT, MAX_COMPARED, RACE, NOBODY
 
 
 @cython.final

@@ -11,7 +11,7 @@ request counts from the SYN. The same SYN on both sides of a NAT is found in the
 
 from __future__ import annotations
 
-from pcapdiag.flow.records import Flow, HalfFlow, Host, Moment
+from pcapdiag.flow.records import NOBODY, Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table import Table
 
 KEPT = 512
@@ -71,8 +71,8 @@ class Moments:
         moment.since = flow.request_time if flow.turn_index > 1 else flow.start
         moment.answered = flow.response_time if kind != _ANSWERED else 0
         moment.time = time
-        moment.opener = opener.host
-        moment.answerer = answerer.host
+        moment.opener = opener.host if opener.host.version != NOBODY else None
+        moment.answerer = answerer.host if answerer.host.version != NOBODY else None
         moment.local = is_local(opener) | is_local(answerer) << 1
         moment.origin = flow.same_as if flow.same_as >= 0 else flow.stream
         moment.port = flow.port_b if flow.a_opened else flow.port_a

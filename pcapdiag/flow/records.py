@@ -18,6 +18,10 @@ MAX_MACS = 8
 """Link-layer addresses of one address that are counted."""
 
 
+NOBODY = 0
+"""Version of the record that hosts share of which there are too many: it names none of them."""
+
+
 class Host:
     """One address over all its connections: the baseline that a reset is compared with."""
 

@@ -4,7 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.graves cimport Graves
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
-cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, INSIDE, LASTINSIDE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS
+cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, INSIDE, LAST_INSIDE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, NOBODY
 
 
 @cython.final
@@ -41,10 +41,10 @@ cdef class Table:
     cdef void infer_opener(self, Packet p, Flow flow)
     @cython.locals(opener=Host)
     cpdef int begin(self, Flow flow, long long time) except -1
-    @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong, inside=cython.longlong)
+    @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, own_high=cython.ulonglong, own_low=cython.ulonglong, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong, inside=cython.longlong, known=cython.bint)
     cpdef int settle(self, Flow flow) except -1
     @cython.locals(endpoint=Endpoint)
     cdef Endpoint _endpoint(self, long long version, unsigned long long high, unsigned long long low, long long port, long long inside)
 
 @cython.locals(called_here=cython.bint)
-cpdef long long goes_inside(long long version, unsigned long long opener_high, unsigned long long opener_low, unsigned long long high, unsigned long long low) noexcept
+cpdef long long goes_inside(long long version, unsigned long long own_high, unsigned long long own_low, unsigned long long high, unsigned long long low) noexcept

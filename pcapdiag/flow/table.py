@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.graves import Graves
-from pcapdiag.flow.records import Endpoint, Flow, Host, Tombstone
+from pcapdiag.flow.records import NOBODY, Endpoint, Flow, Host, Tombstone
 from pcapdiag.model.addresses import Key
 from pcapdiag.model.packet import ACK, SYN
 
@@ -53,7 +53,7 @@ class Table:
         self.late_packets = 0
         self.hosts: dict[tuple[int, int, int], Host] = {}
         self.endpoints: dict[tuple[int, int, int, int], Endpoint] = {}
-        self.other_host = Host(4, 0, 0)
+        self.other_host = Host(NOBODY, 0, 0)
         self.recent_hosts: list[Host | None] = [None] * 256
         self.other_endpoint = Endpoint(4, 0, 0, 0)
         self.hosts_left_out = 0
@@ -242,12 +242,15 @@ class Table:
         """Enter a connection whose initiator is known with its hosts and its endpoint."""
         if flow.a_opened:
             opener, answerer = flow.a.host, flow.b.host
+            own_high, own_low = flow.high_a, flow.low_a
             high, low, port = flow.high_b, flow.low_b, flow.port_b
         else:
             opener, answerer = flow.b.host, flow.a.host
+            own_high, own_low = flow.high_b, flow.low_b
             high, low, port = flow.high_a, flow.low_a, flow.port_a
         opener.opened += 1
-        inside = goes_inside(opener.version, opener.high, opener.low, high, low)
+        # By the addresses: there may be no record of the hosts.
+        inside = goes_inside(flow.version, own_high, own_low, high, low)
         endpoint = answerer.last_endpoint
         if (
             endpoint is None
@@ -261,7 +264,8 @@ class Table:
         flow.endpoint = endpoint
         if opener.last_peer is not answerer:
             opener.last_peer = answerer
-            if len(opener.peers) < MAX_PEERS and answerer is not opener:
+            known = answerer is not opener and answerer is not self.other_host
+            if known and len(opener.peers) < MAX_PEERS:
                 opener.peers.add((answerer.version, answerer.high, answerer.low))
 
     def _endpoint(self, version: int, high: int, low: int, port: int, inside: int) -> Endpoint:
@@ -283,13 +287,13 @@ def endpoint_key(caller: Key, called: Key, port: int) -> tuple[int, int, int, in
     return version, high, low, port + INSIDE * goes_inside(*caller, high, low)
 
 
-def goes_inside(version: int, opener_high: int, opener_low: int, high: int, low: int) -> int:
+def goes_inside(version: int, own_high: int, own_low: int, high: int, low: int) -> int:
     """Say whether a host's loopback called another address: of that host, then.
 
     So a sidecar calls its application (Istio: from 127.0.0.6 or ::6), while the same address and
     port is the sidecar for all others: two listeners.
     """
     if version == 4:
-        return 1 if opener_low >> 24 == 127 and low >> 24 != 127 else 0
+        return 1 if own_low >> 24 == 127 and low >> 24 != 127 else 0
     called_here = high == 0 and low <= LAST_INSIDE
-    return 1 if opener_high == 0 and opener_low <= LAST_INSIDE and not called_here else 0
+    return 1 if own_high == 0 and own_low <= LAST_INSIDE and not called_here else 0

@@ -48,6 +48,8 @@ class Archive:
     """Stories that are to be judged again when the whole capture is known."""
 
     def __init__(self) -> None:
+        self.left_out = 0
+        """Judgements that have to stay as they were first."""
         self._store = Store(Archived)
         self._numbers: dict[int, int] = {}
         self._failed = 0
@@ -57,6 +59,7 @@ class Archive:
     def keep(self, archived: Archived, *, failed: bool) -> bool:
         """Set a story aside; False where there is no room for it, and its judgement has to stay."""
         if not (self._has_room() if failed else self._has_room_for_doubt(archived.story)):
+            self.left_out += 1
             return False
         self.put(archived)
         return True

@@ -70,6 +70,9 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "certificates": analysis.certificates.left_out,
         "tls_servers": analysis.surroundings.tls_servers.left_out,
         "recurrences": analysis.surroundings.recurrences.left_out,
+        "second_judgements": analysis.archive.left_out,
+        "nat_twins": analysis.twins.left_out,
+        "prints": analysis.prints.left_out if analysis.options.keep_prints else 0,
     }
     return CaptureCounts(
         lost_by_capture=tracker.lost_by_capture(),

@@ -139,13 +139,19 @@ class Correlation:
 
     def notes(self) -> list[str]:
         """Return what is to be said of the captures together."""
-        many = self.matches.ambiguous
-        if not many:
-            return []
-        return [
-            f"{counted(many, 'connection')} fitted more than one at another point, and "
-            f"{'was' if many == 1 else 'were'} not joined with any"
-        ]
+        told = []
+        many, compared = self.matches.ambiguous, len(self._told)
+        if many:
+            told.append(
+                f"{counted(many, 'connection')} fitted more than one at another point, and "
+                f"{'was' if many == 1 else 'were'} not joined with any"
+            )
+        if compared > MAX_WATCHED:
+            told.append(
+                f"of {compared:,} connections that failed, or may have, only the first "
+                f"{MAX_WATCHED:,} were compared packet by packet"
+            )
+        return told
 
     def shared(self, point: int) -> int:
         """Return how many connections of a point others have, too."""

@@ -23,15 +23,19 @@ class Twins(msgspec.Struct):
 
     filtered: bool = False
     """Filters chose the connections: the one before the NAT may not be among them."""
+    left_out: int = 0
+    """Other sides that are not remembered: failures of theirs count twice."""
     _pairs: dict[int, _Pair] = {}
 
     def note(self, story: Story) -> None:
         """Remember the connection of which this one is the other side."""
-        if story.same_as is not None and len(self._pairs) < MAX_TWINS:
-            ends = (half.host_port for half in (story.initiator, story.responder))
-            self._pairs.setdefault(
-                story.same_as, _Pair(f"{' -> '.join(ends)}, stream {story.stream}")
-            )
+        if story.same_as is None or story.same_as in self._pairs:
+            return
+        if len(self._pairs) >= MAX_TWINS:
+            self.left_out += 1
+            return
+        ends = (half.host_port for half in (story.initiator, story.responder))
+        self._pairs[story.same_as] = _Pair(f"{' -> '.join(ends)}, stream {story.stream}")
 
     def has(self, stream: int) -> bool:
         """Return whether a connection is seen again behind a NAT."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
-from pcapdiag.model.dns import DnsMessage
+from pcapdiag.model.dns import AAAA, A, DnsMessage
 
 MAX_ANSWERS = 64
 """Answer records of one message that are read."""
@@ -14,6 +14,10 @@ MAX_LABELS = 127
 MAX_NAME = 255
 QUESTION = 12
 """Where the question begins: behind the header (RFC 1035 section 4.1.1)."""
+RECORD = 10
+"""Bytes of a record between its name and its data (RFC 1035 section 4.1.3)."""
+POINTER = 0xC0
+"""A label's first byte from which on it points to where the name goes on."""
 REMEMBERED = 1_024
 """Answers of which the addresses are remembered: busy clients ask the same again and again."""
 
@@ -73,25 +77,32 @@ def _question(message: bytes) -> tuple[str, int] | None:
 
 @lru_cache(REMEMBERED)
 def _addresses(body: bytes) -> tuple[tuple[str, ...], int] | None:
-    """Return the addresses and the smallest TTL of an answer without its ID; None if unreadable."""
-    # Imported here: most captures have no DNS, and the package imports all of its protocols.
-    import socket
+    """Return the addresses and the smallest TTL of an answer without its ID; None if unreadable.
 
-    import dpkt
+    Whose record it is does not matter: an alias leads to it. So no pointer is followed, of which a
+    hostile message may have hundreds in a row for each name.
+    """
+    import socket  # Only here: most captures have no DNS.
 
-    count = min(int.from_bytes(body[4:6], "big"), MAX_ANSWERS)
-    # The sections behind the answers are not wanted, and not read.
-    head = body[:4] + count.to_bytes(2, "big") + bytes(4)
-    try:
-        records = dpkt.dns.DNS(b"\0\0" + head + body[10:]).an
-    except Exception:  # dpkt raises whatever its slicing meets on a hostile message
-        return None
-    if len(records) != count or any(len(record.rdata) != record.rlen for record in records):
-        return None
-    found = []
-    for record in records:
-        data = getattr(record, "ip", None) or getattr(record, "ip6", None)
-        if isinstance(data, bytes) and len(data) in (4, 16):
-            family = socket.AF_INET if len(data) == 4 else socket.AF_INET6
-            found.append(socket.inet_ntop(family, data))
-    return tuple(found), min((record.ttl for record in records), default=0)
+    found, ttls = [], []
+    at = _behind_name(body, QUESTION - 2) + 4
+    for _ in range(min(int.from_bytes(body[4:6], "big"), MAX_ANSWERS)):
+        at = _behind_name(body, at)
+        if at + RECORD > len(body):
+            return None
+        kind, _, ttl, length = struct.unpack_from("!HHIH", body, at)
+        data = body[at + RECORD : at + RECORD + length]
+        if len(data) < length:
+            return None
+        at += RECORD + length
+        ttls.append(ttl)
+        if kind in (A, AAAA) and length == (4 if kind == A else 16):
+            found.append(socket.inet_ntop(socket.AF_INET if kind == A else socket.AF_INET6, data))
+    return tuple(found), min(ttls, default=0)
+
+
+def _behind_name(body: bytes, at: int) -> int:
+    """Return where a name ends: behind its root label, or behind a pointer (RFC 1035 4.1.4)."""
+    while at < len(body) and 0 < body[at] < POINTER:
+        at += 1 + body[at]
+    return at + (2 if at < len(body) and body[at] >= POINTER else 1)

@@ -154,3 +154,22 @@ def test_only_what_a_second_reading_kept_stays_in_memory() -> None:
         assert study.second.traces.get(0)
         assert not hasattr(study.second, "tracker")
         assert not hasattr(study.second, "readers")
+
+
+def test_connections_that_are_not_compared_by_packets_are_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = (
+        "of 2 connections that failed, or may have, only the first 1 were compared packet by packet"
+    )
+    assert said not in correlated(REFUSED, "client", "proxy", "upstream").capture.notes
+    monkeypatch.setattr("pcapdiag.incident.correlation.MAX_WATCHED", 1)
+    assert said in correlated(REFUSED, "client", "proxy", "upstream").capture.notes
+
+
+def test_limits_of_a_comparison_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapdiag.incident.archive.MAX_FAILED", 0)
+    monkeypatch.setattr("pcapdiag.flow.prints.MAX_PRINTS", 1)
+    capture = correlated(REFUSED, "client", "proxy", "upstream").capture
+    assert capture.counts.limits["prints"] == 8 - 3  # Of each point one stays.
+    assert capture.counts.limits["second_judgements"] == 4  # Two failures, each at two points.

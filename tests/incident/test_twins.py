@@ -63,3 +63,13 @@ def test_a_connection_that_goes_on_behind_a_nat_is_known_by_its_number() -> None
     twins.note(play(C("SYN"), C("SYN", again=True), same_as=3))
     assert twins.has(3)
     assert not twins.has(4)
+
+
+def test_other_sides_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapdiag.incident.twins.MAX_TWINS", 1)
+    twins = Twins()
+    for stream in (3, 3, 5, 7):
+        twins.note(play(C("SYN"), S("RST,ACK"), same_as=stream))
+    assert twins.has(3)
+    assert not twins.has(5)
+    assert twins.left_out == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,39 @@ def test_no_more_records_than_the_limit_are_read() -> None:
     assert found.addresses is not None
     assert len(found.addresses) == MAX_ANSWERS
     assert found.records == MAX_ANSWERS + 9
+
+
+def raw(*records: tuple[bytes, int, bytes]) -> bytes:
+    """An answer about the name ``a``; records are owner, type and data."""
+    head = struct.pack("!6H", 7, 0x8180, 1, len(records), 0, 0) + b"\1a\0\0\1\0\1"
+    return head + b"".join(
+        owner + struct.pack("!HHIH", kind, 1, 60, len(data)) + data for owner, kind, data in records
+    )
+
+
+HERE = b"\xc0\x0c"
+
+
+def test_records_of_other_types_beside_the_addresses() -> None:
+    """RRSIG (RFC 4034), HTTPS (RFC 9460), and one that nobody has defined."""
+    others = [(HERE, kind, b"\0\1\xff") for kind in (46, 65, 65_280)]
+    found = read_message(raw(*others, (HERE, A, b"\n\0\0\1"), (HERE, AAAA, bytes(15) + b"\1")))
+    assert found is not None
+    assert found.addresses == ("10.0.0.1", "::1")
+
+
+def test_no_pointer_is_followed() -> None:
+    """A name may be a pointer to itself, or the last of thousands: reading takes the same steps."""
+    itself = struct.pack("!H", 0xC000 | 19)
+    found = read_message(raw((itself, A, b"\n\0\0\1"), (b"\xff\xff", A, b"\n\0\0\2")))
+    assert found is not None
+    assert found.addresses == ("10.0.0.1", "10.0.0.2")
+
+
+def test_a_name_in_no_known_coding() -> None:
+    found = read_message(raw((b"\2\xff\xfe\0", A, b"\n\0\0\1"), (HERE, A, b"\n\0\0")))
+    assert found is not None
+    assert found.addresses == ("10.0.0.1",)
 
 
 @pytest.mark.parametrize(
