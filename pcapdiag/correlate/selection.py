@@ -66,7 +66,7 @@ class Selection(msgspec.Struct, frozen=True):
         """Whether addresses choose, too."""
         return bool(self.hosts or self.nets)
 
-    def admits_who(self, one: End, other: End) -> bool:
+    def admits_who(self, one: HostPort, other: HostPort) -> bool:
         """Return whether the ends of a connection fit."""
         ends = (one, other)
         return _any_end(self.hosts, ends) and _any_end(self.nets, ends)
