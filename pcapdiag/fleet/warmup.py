@@ -24,6 +24,7 @@ _LATE = (
     "cryptography.hazmat.decrepit.ciphers.algorithms",
     "cryptography.hazmat.primitives.ciphers.aead",
     "cryptography.x509",
+    "dpkt.dns",
     "hpack",
     "statistics",
 )

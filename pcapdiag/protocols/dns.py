@@ -18,6 +18,10 @@ RECORD = 10
 """Bytes of a record between its name and its data (RFC 1035 section 4.1.3)."""
 POINTER = 0xC0
 """A label's first byte from which on it points to where the name goes on."""
+SIZES = {A: 4, AAAA: 16}
+"""Bytes of the data of address records, by type."""
+NO_NAME = b"\0"
+"""The root's name (RFC 1035 section 3.1), in place of a record's own."""
 REMEMBERED = 1_024
 """Answers of which the addresses are remembered: busy clients ask the same again and again."""
 
@@ -82,22 +86,32 @@ def _addresses(body: bytes) -> tuple[tuple[str, ...], int] | None:
     Whose record it is does not matter: an alias leads to it. So no pointer is followed, of which a
     hostile message may have hundreds in a row for each name.
     """
-    import socket  # Only here: most captures have no DNS.
+    # Imported here: most captures have no DNS, and the package imports all of its protocols.
+    import socket
 
-    found, ttls = [], []
+    import dpkt
+
+    records, ttls = [], []
     at = _behind_name(body, QUESTION - 2) + 4
     for _ in range(min(int.from_bytes(body[4:6], "big"), MAX_ANSWERS)):
         at = _behind_name(body, at)
         if at + RECORD > len(body):
             return None
         kind, _, ttl, length = struct.unpack_from("!HHIH", body, at)
-        data = body[at + RECORD : at + RECORD + length]
-        if len(data) < length:
+        end = at + RECORD + length
+        if end > len(body):
             return None
-        at += RECORD + length
         ttls.append(ttl)
-        if kind in (A, AAAA) and length == (4 if kind == A else 16):
-            found.append(socket.inet_ntop(socket.AF_INET if kind == A else socket.AF_INET6, data))
+        if length == SIZES.get(kind):
+            records.append(NO_NAME + body[at:end])
+        at = end
+    head = struct.pack("!6H", 0, 0, 0, len(records), 0, 0)
+    found = []
+    for record in dpkt.dns.DNS(head + b"".join(records)).an:
+        family, data = (
+            (socket.AF_INET, record.ip) if record.type == A else (socket.AF_INET6, record.ip6)
+        )
+        found.append(socket.inet_ntop(family, data))
     return tuple(found), min(ttls, default=0)
 
 
