@@ -41,13 +41,18 @@ def reset_after_request(lab: Lab) -> None:
 
 def injected(lab: Lab) -> None:
     """RSTs (TTL 128, IP ID 4242) to both ends in mid transfer; round trip 20 ms."""
+    lab.judge(cut_off(lab), "tcp.injected_reset", "path")
+
+
+def cut_off(lab: Lab, ttl: int = 128) -> Connection:
+    """Return a connection that the bump cuts off in mid transfer by RSTs of this TTL."""
     lab.bump.delay = 0.01
     server = lab.upstream.serve(80, behaviours.slow(0, behaviours.reply(b"x" * 9000)))
     late = rules.Match(direction="back", data=True, first=3, times=1)
-    lab.bump.add(rules.forge_reset(late, Forge(ttl=128, ip_id=4242, flags="R")))
+    lab.bump.add(rules.forge_reset(late, Forge(ttl=ttl, ip_id=4242, flags="R")))
     connection = lab.client.connect(server.address)
     connection.send(behaviours.get("/report")).receive_all()
-    lab.judge(connection, "tcp.injected_reset", "path")
+    return connection
 
 
 def curl(lab: Lab, ip: str, *options: str) -> str:

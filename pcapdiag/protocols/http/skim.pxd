@@ -36,7 +36,7 @@ cdef class Skim:
     @cython.locals(index=cython.longlong, is_odd=cython.longlong, skimmed=SkimmedStream)
     cdef int _request(self, FieldScan scan, long long stream, long long ends, list frame) except -1
     cdef int _is_full(self) noexcept
-    cdef object _hold(self, SkimmedStream skimmed, list frame)
+    cdef object _add(self, SkimmedStream skimmed, list frame, long long ends, long long from_initiator)
     cdef object _end(self, SkimmedStream skimmed, long long from_initiator)
     cdef object _hand_on_open(self, long long stream)
     cdef object _hand_on(self, SkimmedStream skimmed)

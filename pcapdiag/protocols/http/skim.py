@@ -235,11 +235,9 @@ class Skim:
         if skimmed is not None and self._is_full():
             self._hand_on_open(stream)
             skimmed = None
-        if skimmed is None:
-            self._reader.read_frame(frame)
-        else:
+        if skimmed is not None:
             skimmed.open_window(from_initiator, increment)
-            self._hold(skimmed, frame)
+        self._add(skimmed, frame, 0, from_initiator)
         return 1
 
     def _data(
@@ -259,12 +257,7 @@ class Skim:
         ):
             self._hand_on_open(stream)
             skimmed = None
-        if skimmed is None:
-            self._reader.read_frame(frame)
-            return 1
-        self._hold(skimmed, frame)
-        if flags & _END_STREAM:
-            self._end(skimmed, from_initiator)
+        self._add(skimmed, frame, flags & _END_STREAM, from_initiator)
         return 1
 
     def _headers(
@@ -295,12 +288,7 @@ class Skim:
         if skimmed is not None and (self._is_full() or not skimmed.take(from_initiator, scan)):
             self._hand_on_open(stream)
             skimmed = None
-        if skimmed is None:
-            self._reader.read_frame(frame)
-            return 1
-        self._hold(skimmed, frame)
-        if flags & _END_STREAM:
-            self._end(skimmed, from_initiator)
+        self._add(skimmed, frame, flags & _END_STREAM, from_initiator)
         return 1
 
     def _request(self, scan: FieldScan | None, stream: int, ends: int, frame: list[Piece]) -> int:
@@ -317,19 +305,25 @@ class Skim:
             stream, index, scan, self._responder.initial, self._initiator.initial
         )
         self._open[stream] = skimmed
-        self._hold(skimmed, frame)
-        if ends:
-            self._end(skimmed, 1)
+        self._add(skimmed, frame, ends, 1)
         return 1
 
     def _is_full(self) -> int:
         return 1 if self._held > _MAX_HELD or len(self._open) > _MAX_STREAMS else 0
 
-    def _hold(self, skimmed: SkimmedStream, frame: list[Piece]) -> None:
+    def _add(
+        self, skimmed: SkimmedStream | None, frame: list[Piece], ends: int, from_initiator: int
+    ) -> None:
+        """Hold a frame of a stream, which it may end; hand it on where that is not skimmed over."""
+        if skimmed is None:
+            self._reader.read_frame(frame)
+            return
         self._held -= skimmed.held
         skimmed.hold(self._order, frame)
         self._held += skimmed.held
         self._order += 1
+        if ends:
+            self._end(skimmed, from_initiator)
 
     def _end(self, skimmed: SkimmedStream, from_initiator: int) -> None:
         """Note that an end has ended a stream."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours, nginx, rules
-from failurelab.bump import Forge
+from failurelab import behaviours, nginx
 from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import scenario
+from failurelab.scenes import cut_off
 from failurelab.tunnel import Tunnel
 
 DIRECT = "client upstream"
@@ -316,14 +316,8 @@ def vxlan_mirror(lab: Lab) -> None:
     lab.router.run("ip link set mirror up")
     lab.router.run("ip neigh add 10.77.0.2 lladdr 02:00:00:00:77:02 dev mirror")
     lab.router.iptables("-t mangle -A PREROUTING -p tcp -j TEE --gateway 10.77.0.2")
-    lab.bump.delay = 0.01
-    server = lab.upstream.serve(80, behaviours.slow(0, behaviours.reply(b"x" * 9000)))
-    late = rules.Match(direction="back", data=True, first=3, times=1)
-    lab.bump.add(rules.forge_reset(late, Forge(ttl=128, ip_id=4242, flags="R")))
-    connection = lab.client.connect(server.address)
-    connection.send(behaviours.get("/report")).receive_all()
     lab.judge(
-        connection,
+        cut_off(lab),
         ["tcp.injected_reset", "tcp.reset_in_response"],
         ["path", "unknown"],
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours, envoy, rules, transform
-from failurelab.bump import Forge
+from failurelab import behaviours, envoy, transform
 from failurelab.capture import Point
 from failurelab.connections import Address, Connection
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
+from failurelab.scenes import cut_off
 
 PAGE = behaviours.reply(b"<p>price</p>" * 250)
 SLL2 = ("-y", "LINUX_SLL2")
@@ -120,14 +120,8 @@ def any_injected(lab: Lab) -> None:
     """A device between router and upstream sends RSTs (TTL 200, IP ID 4242) to both ends in mid
     transfer; the router captures -i any.
     """
-    lab.bump.delay = 0.01
-    server = lab.upstream.serve(80, behaviours.slow(0, behaviours.reply(b"x" * 9000)))
-    late = rules.Match(direction="back", data=True, first=3, times=1)
-    lab.bump.add(rules.forge_reset(late, Forge(ttl=200, ip_id=4242, flags="R")))
-    connection = lab.client.connect(server.address)
-    connection.send(behaviours.get("/report")).receive_all()
     codes = ["tcp.injected_reset", "tcp.reset_in_response"]
-    lab.judge(connection, codes, ["path", "unknown"])
+    lab.judge(cut_off(lab, ttl=200), codes, ["path", "unknown"])
     _twice(lab)
 
 
