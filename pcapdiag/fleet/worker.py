@@ -83,11 +83,13 @@ def _in_child(owner: Owner, task: Task, limits: Limits) -> None:
     os.close(up_write)
     os.close(down_read)
     try:
-        _Watch(owner, pid, up_read, down_write, task, limits).run()
+        kind, payload = _Watch(owner, pid, up_read, down_write, task, limits).last_word()
     finally:
         os.close(up_read)
         os.close(down_write)
+        # Before the owner hears of the outcome: who has it finds nothing of the child any more.
         shutil.rmtree(folder, ignore_errors=True)
+    frames.send(owner.hears, kind, payload)
 
 
 def _child(task: Task, limits: Limits, down: int, up: int) -> NoReturn:
@@ -148,23 +150,21 @@ class _Watch:
         self._poll.register(up, select.POLLIN)
         self._poll.register(self._owner.says, select.POLLIN)
 
-    def run(self) -> None:
-        """Watch until the child is gone; raises EndOfFramesError when the owner is."""
+    def last_word(self) -> tuple[bytes, bytes]:
+        """Watch until the child is gone; return the frame that says what became of its capture.
+
+        Raises EndOfFramesError when the owner is gone.
+        """
         try:
             told = self._listen()
         except TimeoutError:
-            told = None
             self._end()
-            self._fail(over_time(self._limits), "timeout")
+            return self._failed(over_time(self._limits), "timeout")
         except frames.EndOfFramesError:
             self._end()
             raise
-        else:
-            _, status = os.waitpid(self._pid, 0)
-            if told is None:
-                self._fail(died(os.waitstatus_to_exitcode(status)), "crash")
-        if told is not None:
-            frames.send(self._owner.hears, *told)
+        _, status = os.waitpid(self._pid, 0)
+        return told or self._failed(died(os.waitstatus_to_exitcode(status)), "crash")
 
     def _listen(self) -> tuple[bytes, bytes] | None:
         """Return the child's last word, None where it died without one."""
@@ -196,7 +196,7 @@ class _Watch:
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
 
-    def _fail(self, reason: str, status: OutcomeStatus) -> None:
+    def _failed(self, reason: str, status: OutcomeStatus) -> tuple[bytes, bytes]:
         outcome = blank(self._task, self._identities)
         failed(outcome, reason, status=status, transient=True)
-        frames.send(self._owner.hears, frames.OUTCOME, msgspec.msgpack.encode(outcome))
+        return frames.OUTCOME, msgspec.msgpack.encode(outcome)
