@@ -21,9 +21,12 @@ TERMINATED = 143
 def status_of(report: Report, fail_on: tuple[Condition, ...] | None = None) -> int:
     """Return FAILED where the report has what ``--fail-on`` asked for, else OK.
 
-    Without it: for a failed connection, or a finding of severity failure.
+    Without it: for a failed connection, or a finding of severity failure. INTERNAL where a fault of
+    ours left connections without a verdict.
     """
     from pcapdiag.report.conditions import DEFAULT, Tally, fails
 
+    if report.capture.counts.unjudged:
+        return INTERNAL
     conditions = DEFAULT if fail_on is None else fail_on
     return FAILED if fails(Tally.of(report), conditions) else OK

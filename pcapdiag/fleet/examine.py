@@ -17,7 +17,7 @@ from pcapdiag.fleet.stamp import identify, stamp_of
 from pcapdiag.fleet.task import Claim, Task, always
 from pcapdiag.model.report import Connection, Report
 from pcapdiag.model.report_outcome import Tally
-from pcapdiag.model.units import largest_first
+from pcapdiag.model.units import counted, largest_first
 from pcapdiag.report.json import render_line
 from pcapdiag.report.jsonl import report_lines
 
@@ -41,6 +41,12 @@ def examine(task: Task, claim: Claim = always) -> Outcome | None:
         report = _analyze(task, paths, outcome)
         if [stamp_of(path) for path in paths] != before:
             return failed(outcome, CHANGED, transient=True)
+        unjudged = report.capture.counts.unjudged
+        if unjudged:
+            # A row without them would look like any other: nobody reads the notes of thousands.
+            number = counted(unjudged, "connection")
+            reason = f"internal error over {number}; analyze tells the others"
+            return failed(outcome, reason, status="crash", transient=True)
         _fill(outcome, report, paths)
     except CaptureError as error:
         reason = error.told.removeprefix("byte 0: ")

@@ -26,6 +26,7 @@ from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.incident.telling import Details, Teller, Told
 from pcapdiag.incident.twins import Twins
+from pcapdiag.incident.unjudged import NOT_OF_ONE, Unjudged
 from pcapdiag.incident.upstream_load import UpstreamLoad
 from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
@@ -69,6 +70,7 @@ class Analysis(Following):
         """Connections by verdict that the report counts but does not list."""
         self.doubtful: dict[int, str] = {}
         """With ``keep_prints``: the verdicts other than ``ok`` among them, by stream."""
+        self.unjudged = Unjudged()
         self.unlisted_resets = UnlistedResets()
         self.certificates = Certificates()
         self.places = Places()
@@ -141,7 +143,12 @@ class Analysis(Following):
         around = self.surroundings
         self.legs.conclude(around.capture_hosts, around.opened, around.answered)
         for archived in self.archive.stories():
-            self._judge_again(archived)
+            try:
+                self._judge_again(archived)
+            except NOT_OF_ONE:
+                raise
+            except Exception as error:
+                self._leave_unjudged(archived.story.stream, error)
         self.unlisted["ok"] += self.tracker.endings.healthy
         self._tie_logs()
         self.connections.settle()
@@ -178,6 +185,20 @@ class Analysis(Following):
         return self._teller.tell(story, context, judgement)
 
     def _ended(self, flow: Flow) -> None:
+        try:
+            self._take_ended(flow)
+        except NOT_OF_ONE:
+            raise
+        except Exception as error:
+            self._leave_unjudged(flow.stream, error)
+
+    def _leave_unjudged(self, stream: int, error: Exception) -> None:
+        self.unjudged.note(stream, error)
+        self.unlisted["capture.partial"] += 1
+        if self.options.keep_prints:
+            self.doubtful[stream] = "capture.partial"
+
+    def _take_ended(self, flow: Flow) -> None:
         # From now on healthy ones stay in compiled code.
         if self.places.enough and not self.options.all_connections:
             self.tracker.endings.want_all = 0

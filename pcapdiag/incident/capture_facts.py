@@ -38,7 +38,7 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         unreadable=[
             UnreadableFile(path=error.path, message=error.told) for error in capture.warnings
         ],
-        notes=_unread(capture, tracker) + analysis.key_notes(),
+        notes=_unread(capture, tracker) + analysis.key_notes() + analysis.unjudged.notes(),
     )
 
 
@@ -84,6 +84,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         midstream=tracker.endings.midstream,
         one_direction=tracker.endings.one_direction,
         evicted=tracker.endings.evicted,
+        unjudged=analysis.unjudged.count,
         fragments=tracker.fragments,
         other_protocols=tracker.other_protocols,
         limits={name: count for name, count in limits.items() if count},

@@ -47,6 +47,7 @@ class CaptureCounts(msgspec.Struct, kw_only=True):
     midstream: int = 0
     one_direction: int = 0
     evicted: int = 0
+    unjudged: int = 0
     fragments: int = 0
     other_protocols: int = 0
     limits: dict[str, int] = {}
