@@ -21,7 +21,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs a program or root that is not there."""
     for marker in item.iter_markers("needs"):
-        missing = _missing(**marker.kwargs)
+        missing = _missing(*marker.args, **marker.kwargs)
         if missing:
             pytest.skip(f"needs {missing}")
 

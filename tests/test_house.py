@@ -167,6 +167,23 @@ def test_what_tests_and_scripts_import_is_declared() -> None:
     assert third_party("tests", "scripts") <= every
 
 
+def test_what_tests_need_is_installed_for_them() -> None:
+    """A new machine has none of the programs that are marked as needed."""
+    script = (ROOT / "scripts" / "test").read_text(encoding="utf-8")
+    listed = re.search(r'^programs="([^"]*)"', script, re.MULTILINE)
+    assert listed
+    installed = {pair.partition(":")[0] for pair in listed[1].split()}
+    marked = re.compile(r'needs\(\s*program="([^"]+)"')
+    needed = {
+        program
+        for path in (ROOT / "tests").rglob("*.py")
+        for names in marked.findall(path.read_text(encoding="utf-8"))
+        for program in names.split()
+    }
+    assert {"nft", "ethtool"} <= needed
+    assert needed <= installed
+
+
 def test_compiled_modules_are_listed_once() -> None:
     extensions = PYPROJECT["tool"]["setuptools"]["ext-modules"]
     assert tuple(extension["name"] for extension in extensions) == COMPILED_MODULES

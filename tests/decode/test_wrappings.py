@@ -54,7 +54,7 @@ def test_cut_anywhere_in_the_headers_gives_no_segment(link: int, data: SupportsB
         assert kind in {headers.UNDECODED, headers.OTHER}, size
 
 
-@pytest.mark.needs("tshark")
+@pytest.mark.needs(program="tshark")
 def test_wireshark_finds_the_same_segment(tmp_path: Path) -> None:
     path = tmp_path / "all.pcapng"
     wrapped = {name: w for name, w in WRAPPINGS.items() if name not in NOT_FOR_TSHARK}

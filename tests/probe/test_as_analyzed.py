@@ -25,7 +25,7 @@ from pcapdiag.probe.run import probe
 from pcapdiag.protocols.tls.keylog import KeyLog
 from tests.probe.servers import Handler, code, over_tls, say, serving, tls_context
 
-pytestmark = [pytest.mark.once, pytest.mark.needs(program="tcpdump ip iptables", root=True)]
+pytestmark = [pytest.mark.once, pytest.mark.needs(program="tcpdump ip iptables ethtool", root=True)]
 
 RST = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 TIMEOUT = 1.5
