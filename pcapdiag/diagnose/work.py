@@ -262,8 +262,17 @@ def one_direction(story: Story) -> bool:
     An initiator that sends data or acknowledges was answered; a responder alone was asked.
     """
     if story.responder.packets == 0:
-        return story.initiator.packets > story.syn_count
+        return story.initiator.packets > story.syn_count + resets_unheard(story)
     return story.initiator.packets == 0
+
+
+def resets_unheard(story: Story) -> int:
+    """Return how many RSTs the initiator sent that acknowledge nothing, though they bear an ACK.
+
+    A program that closes while its SYN is unanswered makes some kernels say so (Android, seen); in
+    answer to a SYN-ACK it would be a bare RST (RFC 9293 section 3.10.7.3).
+    """
+    return sum(1 for r in story.resets if r.from_initiator and r.has_ack and r.ack == 0)
 
 
 def answer_may_be_missing(story: Story) -> bool:
