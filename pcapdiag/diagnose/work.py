@@ -26,7 +26,7 @@ from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
 from pcapdiag.diagnose.postgres import last_word
 from pcapdiag.diagnose.tls_asked import unanswered_request
-from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
+from pcapdiag.diagnose.tls_state import data_came_late, nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
@@ -136,6 +136,8 @@ def answer_in_time(story: Story) -> int:
     half = story.responder
     if end is None or not sent:
         return sent
+    if data_came_late(story, end):
+        return 0
     if end.reset is None and not end.by_initiator:
         return max(0, sent - max(0, seq_distance(half.data_end, half.fin_seq)))
     if (half.last_data_time, half.last_data_frame) <= moment(end):
