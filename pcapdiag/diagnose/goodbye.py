@@ -12,6 +12,7 @@ from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
+from pcapdiag.diagnose.timing import IDLE, round_trip
 from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
@@ -138,7 +139,7 @@ def asks_for_answer(story: Story) -> bool:
         return False
     if _unreadable_farewell(story) or _left_at_once(story):
         return False
-    return not _taken_as_farewell(story)
+    return not (_taken_as_farewell(story) or _met_the_end_of_an_answer(story))
 
 
 def _cancels_unread(story: Story) -> bool:
@@ -198,6 +199,29 @@ def _taken_as_farewell(story: Story) -> bool:
         return False
     read = seq_distance(story.responder.fin_ack, story.initiator.last_data_seq) > 0
     return read and turn.index > 2 and turn.request_bytes <= LAST_WORD and not turn.response_bytes
+
+
+def _met_the_end_of_an_answer(story: Story) -> bool:
+    """Return whether the last bytes crossed a FIN that came at once behind what was asked for.
+
+    A responder that says its word and closes in one go, as a peer does that has no room, did not
+    wait for more: no idle connection was taken for a live one. A command in text is one all the
+    same.
+    """
+    end, half, turn = ending(story), story.responder, story.turn
+    if end is None or end.by_initiator or end.reset is not None:
+        return False
+    if turn.request_head and turn.request_head.isascii():
+        return False
+    read = seq_distance(half.fin_ack, story.initiator.data_end) + turn.request_bytes
+    crossed = read <= 0 and turn.request_time - half.fin_time <= round_trip(story)
+    in_one_go = 0 <= half.fin_time - half.last_data_time <= LEFT_AT_ONCE
+    prompted = any(
+        0 < half.last_data_time - packet.time < IDLE
+        for packet in story.packets
+        if packet.from_initiator and packet.length
+    )
+    return crossed and in_one_go and prompted and turn.gap < IDLE
 
 
 def _left_at_once(story: Story) -> bool:

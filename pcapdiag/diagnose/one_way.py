@@ -10,7 +10,9 @@ from itertools import pairwise
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
 from pcapdiag.diagnose.statements import is_statement
+from pcapdiag.diagnose.timing import IDLE
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import MS
 
@@ -52,6 +54,34 @@ def is_one_way(story: Story, context: Context) -> bool:
         return False
     listed = story.responder.port in ONE_WAY_PORTS and never_answered(story, context)
     return listed or _sent_in_bursts(story) or _sent_for_long(story)
+
+
+def needs_no_answer(story: Story) -> bool:
+    """Return whether the initiator went on by itself a second after a message that had arrived.
+
+    Where control systems report, or peers chat, a message here and there is answered, and no one
+    waits for it: the last one tells nothing of a request that was not served.
+    """
+    if known_to_answer(story):
+        return False
+    last: PacketFact | None = None
+    for packet in story.packets:
+        if not packet.from_initiator:
+            if packet.length:
+                last = None
+        elif packet.length and not packet.is_retransmission and not packet.marks & KEEP_ALIVE:
+            if last is not None and _sent_on(story, last, packet):
+                return True
+            last = packet
+    return False
+
+
+def _sent_on(story: Story, last: PacketFact, then: PacketFact) -> bool:
+    """Return whether ``then`` came a second or more after ``last``, acknowledged by then."""
+    if then.time - last.time < IDLE:
+        return False
+    between = (p for p in story.packets if last.frame < p.frame < then.frame and p.has_ack)
+    return any(not p.from_initiator and seq_distance(p.ack, last.end_seq) >= 0 for p in between)
 
 
 def _sent_for_long(story: Story) -> bool:

@@ -76,6 +76,7 @@ ORDER: tuple[Entry, ...] = (
     Entry("tls.handshake_timeout", TLS),
     Entry("tcp.data_timeout", UNACKED),
     Entry("tcp.data_timeout", RESET, test="tcp.delivered_too_late.match"),
+    Entry("tcp.data_timeout", ASKED, test="tcp.delivered_too_late.match_left"),
     # The close itself, the narrower code first.
     Entry("tcp.stale_connection", ASKED),
     Entry("tcp.state_lost", RESET, by_story=True),

@@ -76,6 +76,19 @@ def nothing_answered(story: Story) -> bool:
     return len(behind) > 1 and len(set(behind)) == 1
 
 
+def data_came_late(story: Story, end: Seen) -> bool:
+    """Return whether the responder's first data inside TLS 1.2 came behind the close.
+
+    A client that asks before the server's Finished (False Start, RFC 7918) gets that first: it
+    answers the handshake, and nothing else.
+    """
+    facts = tls_facts(story)
+    if facts is None or facts.is_tls13 or facts.incomplete or facts.records_left_out:
+        return False
+    data = encrypted_records(facts, from_initiator=False)
+    return bool(data) and moment(data[0]) > moment(end)
+
+
 def _behind_handshake(facts: TlsFacts) -> list[int]:
     """Return the lengths of the responder's records since the initiator's flight, alerts apart."""
     flight = encrypted_records(facts, from_initiator=True)

@@ -26,7 +26,7 @@ from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
 from pcapdiag.diagnose.postgres import last_word
 from pcapdiag.diagnose.tls_asked import unanswered_request
-from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
+from pcapdiag.diagnose.tls_state import data_came_late, nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
@@ -136,6 +136,8 @@ def answer_in_time(story: Story) -> int:
     half = story.responder
     if end is None or not sent:
         return sent
+    if data_came_late(story, end):
+        return 0
     if end.reset is None and not end.by_initiator:
         return max(0, sent - max(0, seq_distance(half.data_end, half.fin_seq)))
     if (half.last_data_time, half.last_data_frame) <= moment(end):
@@ -262,8 +264,17 @@ def one_direction(story: Story) -> bool:
     An initiator that sends data or acknowledges was answered; a responder alone was asked.
     """
     if story.responder.packets == 0:
-        return story.initiator.packets > story.syn_count
+        return story.initiator.packets > story.syn_count + resets_unheard(story)
     return story.initiator.packets == 0
+
+
+def resets_unheard(story: Story) -> int:
+    """Return how many RSTs the initiator sent that acknowledge nothing, though they bear an ACK.
+
+    A program that closes while its SYN is unanswered makes some kernels say so (Android, seen); in
+    answer to a SYN-ACK it would be a bare RST (RFC 9293 section 3.10.7.3).
+    """
+    return sum(1 for r in story.resets if r.from_initiator and r.has_ack and r.ack == 0)
 
 
 def answer_may_be_missing(story: Story) -> bool:

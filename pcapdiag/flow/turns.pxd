@@ -45,6 +45,7 @@ cdef class Turns:
 
 
 cpdef void note_request_acked(Packet p, Flow flow, HalfFlow r, long long time) noexcept
+cdef bint _is_alert(Packet p) noexcept
 cdef void _begin_head(HalfFlow f) noexcept
 cdef long long _opener_by_content(Packet p, Flow flow, long long opened) except -1
 @cython.locals(start=cython.longlong)

@@ -82,7 +82,8 @@ class Turns:
                 flow.request_acked_time = 0
             elif flow.turn_index == 0:
                 if flow.greeting_bytes == 0 and flow.endpoint is not None:
-                    flow.endpoint.speaks_first += 1
+                    # A goodbye, to one who asked nothing or has left, is no server's first word.
+                    flow.endpoint.speaks_first += r.fin_frame == 0 and not _is_alert(p)
                 flow.greeting_bytes += fresh
             else:
                 if flow.response_bytes == 0:
@@ -212,7 +213,7 @@ class Turns:
         if f.hello_slot < 0 or f.hello_length < 4:
             return
         o = p.payload
-        if p.payload_captured >= 2 and big16(p.view, o) == 0x1503:
+        if _is_alert(p):
             return
         if p.payload_captured >= 10 and p.view[o + 9] >= 0x34:
             if big32(p.view, o) == 0x48545450 and big32(p.view, o + 3) == 0x502F312E:  # HTTP/1.
@@ -303,6 +304,11 @@ class Turns:
             f.ahead_start = position
         if end > f.ahead_end:
             f.ahead_end = end
+
+
+def _is_alert(p: Packet) -> int:
+    """Say whether the payload begins with a TLS alert record."""
+    return p.payload_captured >= 2 and big16(p.view, p.payload) == 0x1503
 
 
 def _begin_head(f: HalfFlow) -> None:

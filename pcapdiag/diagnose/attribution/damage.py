@@ -13,7 +13,13 @@ from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context, HostFacts
 from pcapdiag.model.ends import side_of
-from pcapdiag.model.packet import BAD_CHECKSUM, SUPER_SEGMENT, PacketFact, seq_after
+from pcapdiag.model.packet import (
+    BAD_CHECKSUM,
+    INITIAL_TTLS,
+    SUPER_SEGMENT,
+    PacketFact,
+    seq_after,
+)
 from pcapdiag.model.story import Story
 
 ENOUGH, SHARE = 3, 0.5
@@ -38,7 +44,7 @@ def came_damaged(
     every = "it" if len(sent) == 1 else f"each of its {len(sent)} transmissions"
     if any(_came_whole(other, by_initiator) for other in elsewhere):
         before = "and was whole before"
-    elif _is_offload(host, whole) or vantage(story, context).place == side_of(by_initiator):
+    elif _is_offload(host, whole) or _just_sent(story, by_initiator, context, sent):
         return None
     else:
         before = f"{whole} other packets of {sender} with a right one"
@@ -68,6 +74,19 @@ def refused_some(story: Story) -> bool:
 def _came_whole(story: Story, by_initiator: bool) -> bool:
     sent = _in_vain(story, by_initiator)
     return bool(sent) and not any(p.marks & BAD_CHECKSUM for p in sent)
+
+
+def _just_sent(
+    story: Story, by_initiator: bool, context: Context, sent: Sequence[PacketFact]
+) -> bool:
+    """Return whether the way had only begun: seen beside the sender, or before any router.
+
+    A checksum that is wrong there was left to a card, or to who edited the capture's addresses.
+    """
+    place = vantage(story, context).place
+    if place != "unknown":
+        return place == side_of(by_initiator)
+    return all(p.ttl in INITIAL_TTLS for p in sent)
 
 
 def _is_offload(host: HostFacts, whole: int) -> bool:

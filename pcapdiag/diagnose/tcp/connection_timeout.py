@@ -72,7 +72,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.syn_asks import always_asked
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.diagnose.work import one_direction
+from pcapdiag.diagnose.work import one_direction, resets_unheard
 from pcapdiag.model.context import Context, Range
 from pcapdiag.model.story import LegMoment, Story
 from pcapdiag.model.units import SECOND
@@ -156,10 +156,10 @@ ONLY_SYNS = 0.6
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for SYNs that nothing ever answered."""
     silent = story.responder.packets == 0 and not any(map(refuses, story.icmp))
-    silent = silent and not story.initiator.rst_count
+    silent = silent and story.initiator.rst_count == resets_unheard(story)
     if not story.syn_frames or not silent or one_direction(story):
         return None
-    if story.lost_to is not None and story.syn_count == 1:
+    if story.syn_count == 1 and (story.lost_to is not None or story.resets):
         return None
     if only_first_syn(story, context):
         return None

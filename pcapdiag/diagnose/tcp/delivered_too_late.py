@@ -4,17 +4,20 @@ A program that closes its socket while the request is not acknowledged leaves it
 which goes on repeating it; the FIN waits behind it and is not seen. When the path is whole again
 the request is delivered and answered, and the answer meets a bare RST (measured: a REJECT rule that
 was taken away). The host that sent that RST had repeated the request just before: it lost no state.
+Where other bytes of the request had arrived, the FIN behind them is seen: it ended the wait.
 """
 
 from __future__ import annotations
 
 from pcapdiag.diagnose.bare import PROMPT, is_bare
-from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
+from pcapdiag.diagnose.goodbye import asks_for_answer
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.tcp.data_timeout import KIND, who
-from pcapdiag.diagnose.tcp.unacknowledged import Stuck
+from pcapdiag.diagnose.tcp.unacknowledged import Stuck, carries
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import SECOND
 
@@ -40,6 +43,70 @@ def match(story: Story, context: Context) -> Judgement | None:
         candidates=who(story, context, stuck, end),
         alternatives=(OtherCode("tcp.state_lost", 0.1),),
         facts=_facts(story, stuck, end),
+    )
+
+
+def match_left(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a request that had not arrived whole when its initiator closed.
+
+    What was missing came later: by then nobody waited for the answer any more.
+    """
+    end = ending(story)
+    if end is None or not end.by_initiator or end.reset is not None:
+        return None
+    if story.turn.request_acked_time <= end.time or not asks_for_answer(story):
+        return None
+    stuck = _missing(story, end)
+    if stuck is None:
+        return None
+    size, tries = f"{stuck.length:,} bytes", stuck.repeats + 1
+    sender, receiver = story.initiator.address, story.responder.address
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="in_request",
+        confidence=0.85,
+        frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame),
+        ended_by="initiator",
+        candidates=who(story, context, stuck, end),
+        alternatives=(OtherCode("tcp.initiator_abort", 0.1),),
+        facts={
+            "sender": sender,
+            "receiver": receiver,
+            "what": f"{sender} sent the same {size} {tries} times, and left before one arrived",
+            "how": (
+                f"{sender} sent {size} of its request to {receiver} (frame {stuck.first_frame}) "
+                f"and repeated them until frame {stuck.last_frame}; none was acknowledged in "
+                f"{duration(end.time - stuck.first_time)}."
+            ),
+            "then": gave_up(story, end),
+        },
+    )
+
+
+def _missing(story: Story, end: Ending) -> Stuck | None:
+    """Return the tries of what the responder still lacked when the initiator closed."""
+    before = [p for p in story.packets if p.frame < end.frame]
+    acks = [p.ack for p in before if not p.from_initiator and p.has_ack and not p.is_rst]
+    sent = [p for p in before if p.from_initiator and p.length]
+    if not acks or not sent:
+        return None
+    acked = max(acks, key=lambda ack: seq_distance(ack, acks[-1]))
+    tries = [p for p in sent if carries(p, acked)]
+    if len(tries) <= ENOUGH_REPEATS or tries[-1] is not sent[-1]:
+        return None
+    first, last = tries[0], tries[-1]
+    if last.time - first.time < TRIED:
+        return None
+    return Stuck(
+        by_initiator=True,
+        first_frame=first.frame,
+        first_time=first.time,
+        last_frame=last.frame,
+        repeats=len(tries) - 1,
+        last_pause=last.time - tries[-2].time,
+        length=first.length,
+        alive=any(p.time > first.time for p in before if not p.from_initiator),
     )
 
 

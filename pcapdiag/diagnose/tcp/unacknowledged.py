@@ -74,7 +74,7 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         return _hole(story, initiator, half.acked or 0)
     acked = half.acked or 0
     data = [p for p in story.packets if p.length and p.from_initiator == initiator]
-    tries = [p for p in data if _carries(p, acked)]
+    tries = [p for p in data if carries(p, acked)]
     if not tries:
         return _hole(story, initiator, acked)
     if len(tries) == 1:
@@ -161,7 +161,7 @@ def _later_repeats(story: Story, initiator: bool, acked: int) -> list[PacketFact
     ]
 
 
-def _carries(packet: PacketFact, acked: int) -> bool:
+def carries(packet: PacketFact, acked: int) -> bool:
     """Return whether a packet carries the first byte that was never acknowledged."""
     return _is_data(packet) and 0 <= seq_distance(acked, packet.seq) < packet.length
 
@@ -217,7 +217,7 @@ def quiet_before_unacked(story: Story) -> int:
     acked = story.initiator.acked
     if acked is not None:
         for packet in story.packets:
-            if packet.length and packet.from_initiator and _carries(packet, acked):
+            if packet.length and packet.from_initiator and carries(packet, acked):
                 return quiet_before(story, packet.time)
     return story.turn.gap
 

@@ -84,3 +84,13 @@ def test_another_capture_shows_it_whole() -> None:
     assert found is not None
     assert "was whole before" in found.detail
     assert came_damaged(story, True, around(3, 3), (story,)) is None
+
+
+def test_what_no_router_had_passed_on_yet_was_not_damaged_on_the_way() -> None:
+    """Addresses edited in a capture of the sender's host, or a checksum left to its card."""
+    context = around(20, 1, {50: 30})
+    context.hosts[CLIENT[0]].ttls = {64: 20}
+    fresh, passed = (damaged(play(C("SYN", ttl=ttl)), 1) for ttl in (64, 61))
+    fresh.initiator.ttls, passed.initiator.ttls = {64: 1}, {61: 1}
+    assert came_damaged(fresh, True, context) is None
+    assert came_damaged(passed, True, context) is not None

@@ -17,6 +17,16 @@ def test_syns_that_nobody_answers() -> None:
     assert verdict.confidence >= 0.95
 
 
+def test_a_reset_of_the_initiator_that_had_heard_nothing_only_ends_its_tries() -> None:
+    tries = (SYN, *again(SYN, 1000, 2000, 4000))
+    given_up = C("RST,ACK", after=8000, ack=0, seq=1_000_000, win=343)
+    assert judged(*tries, given_up).code == "tcp.connection_timeout"
+    heard = C("RST,ACK", after=8000, ack=77, seq=1_000_001, win=343)
+    assert judged(*tries, heard).code == "capture.partial"
+    assert judged(*tries, C("RST", after=8000, seq=1_000_001)).code == "capture.partial"
+    assert not judged(SYN, given_up).failed, "its program left; the SYN was not repeated"
+
+
 def test_one_syn_and_silence_while_the_capture_goes_on() -> None:
     verdict = judged(SYN, left=5)
     assert verdict.code == "tcp.connection_timeout"

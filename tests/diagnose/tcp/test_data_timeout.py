@@ -165,6 +165,20 @@ def test_a_request_that_arrived_at_once_and_whose_sender_forgot_it() -> None:
     assert late.code != "tcp.data_timeout", "it held nothing long after the last repeat"
 
 
+def test_a_request_of_which_a_part_had_not_arrived_when_its_sender_left() -> None:
+    """No silence of the program: it could not read the request before it was too late."""
+    lost = C("PSH,ACK", GET, lost=True)
+    begun = (*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET), S("ACK"), lost)
+    tries = (*again(lost, 200, 400, 800), *again(lost, 1600))
+    left = (C("FIN,ACK", after=2500), S("ACK", ack=1_000_083, after=600))
+    verdict = judged(*begun, *tries, *left, S("FIN,ACK"), C("ACK"))
+    assert verdict.code == "tcp.data_timeout"
+    assert verdict.phase == "in_request"
+    assert verdict.ended_by == "initiator"
+    arrived = (*tries, *again(lost, 1600, lost=False), S("ACK"), C("FIN,ACK", after=2500), S("ACK"))
+    assert judged(*begun, *arrived).code == "tcp.response_timeout"
+
+
 def test_a_device_that_says_by_icmp_that_it_does_not_pass_data_on() -> None:
     tries = (OWN, icmp(3, 3, "10.0.9.1"), *again(OWN, 200, 400, 800), *again(OWN, 1600, lost=False))
     answered = (S("PSH,ACK", OK, after=2), C("RST", options=0, win=0))

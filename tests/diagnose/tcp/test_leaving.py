@@ -124,6 +124,21 @@ def test_a_one_way_transfer_is_fine() -> None:
     assert judged(*HANDSHAKE, *pushed).code == "ok"
 
 
+def test_a_protocol_in_which_not_each_message_is_answered() -> None:
+    """A control centre confirms what it got every 20 s, and leaves 2 s after such a message."""
+    report, confirm = b"\x68\x0e\x04\x00" * 4, b"\x68\x04\x01\x00\x06\x00"
+    told = (C("PSH,ACK", report), S("PSH,ACK", report), C("PSH,ACK", confirm, after=20_000))
+    acked = S("ACK", after=100)
+    left = (C("PSH,ACK", confirm, after=20_000), acked, C(FIN, after=2160), S(FIN), C("ACK"))
+    by_itself = (*told, acked, C("PSH,ACK", report, after=8000), S("PSH,ACK", report))
+    assert judged(*HANDSHAKE, *by_itself, *left).code == "ok"
+    assert judged(*HANDSHAKE, *told, acked, *left).code == "ok"
+    in_turns = (C("PSH,ACK", report), S("PSH,ACK", report)) * 2
+    assert judged(*HANDSHAKE, *in_turns, *left).failed
+    lost = (*told, C("PSH,ACK", confirm, after=8000), S("PSH,ACK", report))
+    assert judged(*HANDSHAKE, *lost, *left).failed
+
+
 def test_a_server_that_should_have_spoken_first() -> None:
     lines = (C(FIN, after=10_002), S("ACK"))
     assert judged(*HANDSHAKE, *lines, speaks_first=9).code == "tcp.response_timeout"

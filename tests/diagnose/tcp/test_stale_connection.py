@@ -41,6 +41,29 @@ def test_the_program_had_not_read_the_fin_yet() -> None:
     assert "crossed on the way" in crossed.facts["how"]
 
 
+def test_a_peer_said_its_word_and_closed_in_one_go() -> None:
+    """Two nodes of a peer-to-peer network: one has no room, and tells why in cipher text."""
+    hello, word, more = b"\x90" * 60, b"\x91" * 40, b"\x92" * 80
+    begun = (*HANDSHAKE, C("PSH,ACK", hello), S("PSH,ACK", word, after=20))
+    last = (S("FIN,ACK", after=0.2), C("PSH,ACK", more), S("RST", after=20))
+    assert judged(*begun, *last).code == "ok"
+    joined = (*HANDSHAKE, C("PSH,ACK", hello), S("PSH,FIN,ACK", word, after=20))
+    assert judged(*joined, C("PSH,ACK", more, after=0.2), S("RST", after=20)).code == "ok"
+    rested = (S("FIN,ACK", after=3000), C("PSH,ACK", more), S("RST", after=20))
+    assert judged(*begun, *rested).code == "tcp.stale_connection"
+    late = (S("FIN,ACK", after=0.2), C("PSH,ACK", more, after=3000), S("RST", after=20))
+    assert judged(*begun, *late).code == "tcp.stale_connection"
+
+
+def test_a_word_that_ends_a_rest_is_no_answer() -> None:
+    """The server's timer: it says so and closes, as the next message comes."""
+    hello, word, more = b"\x90" * 60, b"\x91" * 40, b"\x92" * 80
+    begun = (*HANDSHAKE, C("PSH,ACK", hello), S("PSH,ACK", word, after=20))
+    timed = (S("PSH,ACK", word, after=30_000), S("FIN,ACK", after=0.1))
+    last = (C("PSH,ACK", more), S("RST", after=20))
+    assert judged(*begun, *timed, *last).code == "tcp.stale_connection"
+
+
 def test_the_request_was_repeated_into_the_closed_socket() -> None:
     lines = (LATE, S("FIN,ACK"), C("ACK"), *again(LATE, 200), S("RST"))
     assert judged(*USED, *lines).code == "tcp.stale_connection"

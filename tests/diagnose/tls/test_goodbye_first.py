@@ -8,14 +8,19 @@ from pcapdiag.diagnose.judge import judge
 from tests.diagnose.playbook import C, Line, S, around
 from tests.diagnose.tls.scenes import (
     CCS,
+    DONE,
+    FINISHED_12,
     FINISHED_13,
+    FLIGHT_12,
     FLIGHT_13,
     HANDSHAKE_TYPE,
     HELLO,
+    KEYS_12,
     LEFT,
     SECURED,
     TICKETS,
     alert,
+    answer,
     hello,
     record,
     records,
@@ -206,3 +211,16 @@ def test_an_initiator_that_never_encrypts_a_record_is_judged_all_the_same() -> N
     end = (S("FIN,ACK"), C("ACK"))
     verdict = told(HELLO, FLIGHT_13, refusal, *end, plain, S("RST"), client_data=0, **SECURED)
     assert verdict.failed
+
+
+def test_a_finished_is_no_answer_to_who_asked_before_it() -> None:
+    """False Start (RFC 7918): the request goes out with the client's Finished."""
+    asked = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), C("PSH,ACK", records(800), after=40))
+    data, leaves = S("PSH,ACK", records(500), after=1), C("FIN,ACK", after=50)
+    for rest, code in (
+        ((FINISHED_12, C("ACK"), leaves, data, C("RST", options=0, win=0)), "tcp.initiator_abort"),
+        ((FINISHED_12, data, C("ACK"), leaves), "ok"),
+    ):
+        verdict = told(*asked, *rest, server_hello=answer(), client_data=1, server_data=1, **DONE)
+        assert verdict.code == code
+        assert verdict.facts.get("got", "no byte back") == "no byte back"
