@@ -199,6 +199,9 @@ class Links:
         o = self.position
         if self.end - o < 4:
             return _CUT
+        if self.view[o] & 0x7F == 0x0F and self.view[o + 1] == 0:
+            # A serial line between routers may have Cisco's framing instead (LINKTYPE_PPP_HDLC).
+            return self._cisco_hdlc()
         if self.view[o] == 0xFF and self.view[o + 1] == 0x03:
             o += 2
         if self.view[o] & 1:

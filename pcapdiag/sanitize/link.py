@@ -79,9 +79,11 @@ def _is_ip(f: Frame, at: int) -> bool:
 
 
 def ppp(f: Frame, at: int) -> Next:
-    """Keep the protocol, with address and control if they are there."""
+    """Keep the protocol, with address and control if they are there; or Cisco's header."""
     if f.left(at) < 4:
         return NOTHING
+    if f.u16(at) & 0x7FFF == 0x0F00:
+        return tag(f, at)
     if f.u16(at) == 0xFF03:
         f.keep(at, 2)
         at += 2

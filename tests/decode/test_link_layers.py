@@ -78,6 +78,8 @@ LINKS: dict[str, tuple[int, SupportsBytes, int]] = {
     "ppp-without-address": (9, PPP(proto=0x57) / SEGMENT6, 6),
     "ppp-short-protocol": (9, b"\x21" + FOUR, 4),
     "ppp-serial": (50, HDLC() / PPP(proto=0x21) / SEGMENT4, 4),
+    "ppp-cisco": (9, b"\x0f\0\x08\0" + FOUR, 4),
+    "ppp-serial-cisco-multicast": (50, b"\x8f\0\x86\xdd" + SIX, 6),
     "ppp-mpls": (9, PPP(proto=0x281) / MPLS(label=16, s=1) / SEGMENT4, 4),
     "nflog": (239, nflog(FOUR), 4),
     "nflog-ipv6": (239, nflog(SIX), 6),
