@@ -10,9 +10,10 @@ from itertools import pairwise
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
 from pcapdiag.diagnose.statements import is_statement
+from pcapdiag.diagnose.unanswered import asks_a_broker
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import MS
+from pcapdiag.model.units import MS, SECOND
 
 ONE_WAY_PORTS = frozenset({9, 514, 601, 1514, 2003, 2004, 5140, 8125, 9100, 10514, 12201, 24224})
 """Discard, syslog, Graphite, StatsD, printers, GELF, Fluentd: where nobody answers."""
@@ -26,6 +27,8 @@ STREAM_SEGMENTS = 20
 """Segments, where the beginning was not captured."""
 BURSTS = 2
 """Pauses from which on it is a stream such as a log."""
+WENT_ON = SECOND
+"""Who goes on after such a pause, at any time of a connection, sends what nobody answers there."""
 
 
 def known_to_answer(story: Story) -> bool:
@@ -51,7 +54,7 @@ def is_one_way(story: Story, context: Context) -> bool:
     if known_to_answer(story):
         return False
     listed = story.responder.port in ONE_WAY_PORTS and never_answered(story, context)
-    return listed or _sent_in_bursts(story) or _sent_for_long(story)
+    return listed or _sent_in_bursts(story) or _sent_for_long(story) or _went_on_unanswered(story)
 
 
 def _sent_for_long(story: Story) -> bool:
@@ -65,6 +68,21 @@ def _sent_for_long(story: Story) -> bool:
         # How much was sent before is not known, nor for how long.
         return many or (lasted >= STREAM_TIME and story.initiator.data_segments >= STREAM_SEGMENTS)
     return many and lasted >= STREAM_TIME
+
+
+def _went_on_unanswered(story: Story) -> bool:
+    """Return whether the initiator sent on unanswered after a long pause, now or earlier on.
+
+    Then messages that want no answer belong to the protocol, as those of a telecontrolled station
+    and of a switch to its controller do, and its last bytes may be one. A broker's are read.
+    """
+    if asks_a_broker(story.hello_initiator):
+        return False
+    said = [p for p in story.packets if p.length and not p.is_retransmission]
+    return any(
+        a.from_initiator and b.from_initiator and b.time - a.time >= WENT_ON
+        for a, b in pairwise(said)
+    )
 
 
 def _sent_in_bursts(story: Story) -> bool:
