@@ -54,16 +54,16 @@ NAMES = {
     258: "PKTAP",
     271: "VSOCK",
     276: "LINUX_SLL2",
-    282: "DSA_TAG_BRCM",
-    283: "DSA_TAG_BRCM_PREPEND",
+    281: "DSA_TAG_BRCM",
+    282: "DSA_TAG_BRCM_PREPEND",
     284: "DSA_TAG_DSA",
     285: "DSA_TAG_EDSA",
 }
 
 READ = frozenset(
     (
-        *(0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 149, 178, 192),
-        *(228, 229, 239, 258, 276),
+        *(0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 109, 113, 127, 149, 178, 192),
+        *(228, 229, 239, 258, 276, 281, 282, 284, 285),
     )
 )
 """Link types of which packets are decoded (decode/links.py)."""

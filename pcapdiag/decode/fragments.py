@@ -41,7 +41,8 @@ class Way(msgspec.Struct):
 
     whole: int = 0
     lost: int = 0
-    """Of these some fragments came, and others never."""
+    """Of these the first fragment came, and others never. One that lacks the first was not captured
+    whole: what drops fragments by the ports that they lack lets the first ones pass."""
     first_lost: int = 0
     last_lost: int = 0
 
@@ -54,6 +55,8 @@ class Fragments(msgspec.Struct):
     """Datagrams dropped for want of room, for too many or cut fragments, or a length that lied."""
     ways: dict[Ends, Way] = {}
     done: OrderedDict[Key, int] = msgspec.field(default_factory=OrderedDict)
+    behind: int = 0
+    """Fragments behind the first of their datagrams: none where a filter asked for ports."""
 
     def add(self, p: Packet, payload: bytes, time: int) -> bytes | None:
         """Take one fragment; return the whole datagram when it is complete, else None.
@@ -77,6 +80,8 @@ class Fragments(msgspec.Struct):
             return None
         if p.fragment_offset == 0:
             datagram.header = _header(p)
+        else:
+            self.behind += 1
         if not p.more_fragments:
             datagram.size = end
         datagram.parts.setdefault(p.fragment_offset, payload)
@@ -108,6 +113,8 @@ class Fragments(msgspec.Struct):
             way.whole += 1
 
     def _lose(self, key: Key, datagram: _Datagram) -> None:
+        if not datagram.header:
+            return
         done = self.done.get(key)
         way = self._way(key, datagram)
         if way is None or (done is not None and abs(datagram.started - done) <= WAIT):

@@ -24,7 +24,7 @@ cdef class Links:
     cdef void _set_way(self, long long flags) noexcept nogil
     @cython.locals(version=cython.longlong)
     cdef long long _raw(self) noexcept nogil
-    cdef long long _loopback(self) noexcept nogil
+    cdef long long _raw_behind(self, long long size) noexcept nogil
     @cython.locals(o=cython.longlong, protocol=cython.longlong)
     cdef long long _ppp(self) noexcept nogil
     @cython.locals(o=cython.longlong)
@@ -33,6 +33,8 @@ cdef class Links:
     cdef long long _nflog(self) noexcept nogil
     @cython.locals(o=cython.longlong)
     cdef long long _cisco_hdlc(self) noexcept nogil
+    @cython.locals(o=cython.longlong)
+    cdef long long _switch_tag(self, long long size) noexcept nogil
     @cython.locals(o=cython.longlong, flags=cython.longlong)
     cdef long long _juniper(self) noexcept nogil
     @cython.locals(o=cython.longlong, size=cython.longlong, name=cython.longlong, flags=cython.longlong)

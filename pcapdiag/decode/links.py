@@ -7,7 +7,8 @@ EtherType of what follows, one of the kinds below that have none, or a result as
 
 Layouts: LINKTYPE_* pages of tcpdump.org, RFC 2516 (PPPoE), linux/nfnetlink_log.h (NFLOG), bsd/net/
 pktap.h of Apple's XNU (PKTAP), IEEE 802.11-2020 section 9.2, radiotap.org, the PPI specification
-1.0.10 (CACE), IEEE 802.2 and RFC 1042 (LLC and SNAP), print-juniper.c of tcpdump.
+1.0.10 (CACE), IEEE 802.2 and RFC 1042 (LLC and SNAP), print-juniper.c of tcpdump, net/dsa of Linux
+(tags of a switch), if_enc.h of OpenBSD and FreeBSD.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ class Links:
         if link_type == 228 or link_type == 229:
             return self._raw()
         if link_type == 0 or link_type == 108:
-            return self._loopback()
+            # The address family is in the capturing host's byte order (NULL) or in network order
+            # (LOOP); IPv6 has another number on every system, so the IP version decides.
+            return self._raw_behind(4)
         if link_type == 9 or link_type == 50:
             return self._ppp()
         if link_type == 51:
@@ -114,6 +117,15 @@ class Links:
             return self._cisco_hdlc()
         if link_type == 178:
             return self._juniper()
+        if link_type == 109:
+            return self._raw_behind(12)
+        if link_type == 281 or link_type == 284:
+            return self._switch_tag(4)
+        if link_type == 285:
+            return self._switch_tag(8)
+        if link_type == 282:
+            self.position += 4
+            return _ETHERNET
         return _NO_LINK
 
     def _inner_link(self, link_type: int) -> int:
@@ -177,18 +189,19 @@ class Links:
             return 0x86DD
         return _CUT
 
-    def _loopback(self) -> int:
-        # The address family is in the capturing host's byte order (NULL) or in network order
-        # (LOOP); IPv6 has another number on every system, so the IP version decides.
-        if self.end - self.position < 5:
+    def _raw_behind(self, size: int) -> int:
+        if self.end - self.position <= size:
             return _CUT
-        self.position += 4
+        self.position += size
         return self._raw()
 
     def _ppp(self) -> int:
         o = self.position
         if self.end - o < 4:
             return _CUT
+        if self.view[o] & 0x7F == 0x0F and self.view[o + 1] == 0:
+            # A serial line between routers may have Cisco's framing instead (LINKTYPE_PPP_HDLC).
+            return self._cisco_hdlc()
         if self.view[o] == 0xFF and self.view[o + 1] == 0x03:
             o += 2
         if self.view[o] & 1:
@@ -238,6 +251,15 @@ class Links:
             return _CUT
         self.position = o + 4
         return big16(self.view, o + 2)
+
+    def _switch_tag(self, size: int) -> int:
+        """Read an Ethernet frame with a switch's own tag between its addresses and its type."""
+        o = self.position
+        if self.end - o < 14 + size:
+            return _CUT
+        self.mac = (big16(self.view, o + 6) << 32) | big32(self.view, o + 8)
+        self.position = o + 14 + size
+        return big16(self.view, o + 12 + size)
 
     def _juniper(self) -> int:
         o = self.position

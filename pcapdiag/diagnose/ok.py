@@ -114,8 +114,12 @@ def _unread(story: Story) -> list[str]:
 
 
 def _requests(story: Story) -> str:
-    """Return how many requests were made, in words; the turns of a TLS handshake are none."""
-    number = 0 if nothing_asked(story) else request_number(story)
+    """Return how many requests were made, in words: those that were read, or else the turns.
+
+    The turns of a TLS handshake are none; in HTTP/2 several requests may be one turn.
+    """
+    read = story.http.requests if story.http else 0
+    number = read or (0 if nothing_asked(story) else request_number(story))
     return counted(number, "request") if number else "no request"
 
 

@@ -11,6 +11,7 @@ from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
 from pcapdiag.diagnose.statements import is_statement
 from pcapdiag.diagnose.timing import IDLE
+from pcapdiag.diagnose.unanswered import asks_a_broker
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
 from pcapdiag.model.story import Story
@@ -53,16 +54,17 @@ def is_one_way(story: Story, context: Context) -> bool:
     if known_to_answer(story):
         return False
     listed = story.responder.port in ONE_WAY_PORTS and never_answered(story, context)
-    return listed or _sent_in_bursts(story) or _sent_for_long(story)
+    return listed or _sent_in_bursts(story) or _sent_for_long(story) or _went_on_unanswered(story)
 
 
-def needs_no_answer(story: Story) -> bool:
-    """Return whether the initiator went on by itself a second after a message that had arrived.
+def _went_on_unanswered(story: Story) -> bool:
+    """Return whether the initiator ever went on by itself a second after a message had arrived.
 
-    Where control systems report, or peers chat, a message here and there is answered, and no one
-    waits for it: the last one tells nothing of a request that was not served.
+    Then messages that want no answer belong to the protocol, as where control systems report, a
+    switch is told what to do, or peers chat: the last one tells nothing of a request that was not
+    served. A broker's protocol is read.
     """
-    if known_to_answer(story):
+    if asks_a_broker(story.hello_initiator):
         return False
     last: PacketFact | None = None
     for packet in story.packets:

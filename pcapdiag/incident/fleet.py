@@ -84,6 +84,7 @@ def _fragments(analysis: Analysis) -> list[FragmentFacts]:
             lost=way.lost,
             first=way.first_lost,
             last=way.last_lost,
+            only_first=fragments.behind == 0,
         )
         for (version, *ends), way in fragments.ways.items()
         if way.lost

@@ -25,10 +25,12 @@ class FragmentFacts(msgspec.Struct):
     receiver: str
     whole: int
     lost: int
-    """Of these some fragments were captured, and others never came."""
+    """Of these the first fragment was captured, and others never came."""
     first: int
     last: int
     """When the first and the last of the lost ones began, ns since the epoch."""
+    only_first: bool = False
+    """The whole capture holds none but first fragments, as if its filter had asked for ports."""
 
 
 class TooBigFact(msgspec.Struct):

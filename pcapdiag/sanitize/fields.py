@@ -10,9 +10,12 @@ import struct
 from collections.abc import Iterator
 
 MAX_DEPTH = 24
-_STARTS = {1: 12, 104: 2, 113: 14, 0: 4, 108: 4, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0}
-_MACS = {1: (0, 6), 113: (6,), 276: (12,)}
-_TYPED = {1, 104, 113}
+_STARTS = {
+    1: 12, 104: 2, 113: 14, 281: 16, 282: 16, 284: 16, 285: 20,
+    0: 4, 108: 4, 109: 12, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0,
+}  # fmt: skip
+_MACS = {1: (0, 6), 113: (6,), 276: (12,), 282: (4, 10), **dict.fromkeys((281, 284, 285), (0, 6))}
+_TYPED = {1, 104, 113, 281, 282, 284, 285}
 _RECORDED = {149, 178, 192, 258}
 _BEFORE_TYPE = {0x8926: 4, 0x892F: 4, 0x8909: 6}
 _BEFORE_FRAME = {0x88E7: 4, 0x8903: 2}
@@ -139,6 +142,8 @@ def _announced(data: bytes, protocol: int, at: int, depth: int) -> Iterator[Fiel
 
 
 def _ppp(data: bytes, at: int, depth: int) -> Iterator[Field]:
+    if data[at : at + 2] in (b"\x0f\0", b"\x8f\0"):
+        yield from _typed(data, at + 2, depth + 1)
     if data[at : at + 2] == b"\xff\x03":
         at += 2
     at += 1 if data[at : at + 1] and data[at] & 1 else 2

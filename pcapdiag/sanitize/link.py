@@ -26,9 +26,6 @@ _NFLOG_KEPT = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 17}
 
 def link(f: Frame, link_type: int, at: int = 0) -> Next:
     """Replace the link layer of a frame that begins at ``at``."""
-    if link_type in (0, 108):
-        f.keep(at, 4)
-        return raw(f, at + 4)
     known = _LINKS.get(link_type)
     if known is not None:
         return known(f, at)
@@ -82,9 +79,11 @@ def _is_ip(f: Frame, at: int) -> bool:
 
 
 def ppp(f: Frame, at: int) -> Next:
-    """Keep the protocol, with address and control if they are there."""
+    """Keep the protocol, with address and control if they are there; or Cisco's header."""
     if f.left(at) < 4:
         return NOTHING
+    if f.u16(at) & 0x7FFF == 0x0F00:
+        return tag(f, at)
     if f.u16(at) == 0xFF03:
         f.keep(at, 2)
         at += 2
@@ -159,6 +158,34 @@ def _nflog(f: Frame, at: int) -> Next:
     return NOTHING
 
 
+def _raw_behind(size: int) -> Callable[[Frame, int], Next]:
+    """Return what keeps a header of ``size`` bytes without an address, before raw IP."""
+
+    def read(f: Frame, at: int) -> Next:
+        f.keep(at, size)
+        return raw(f, at + size)
+
+    return read
+
+
+def _switch_tag(size: int) -> Callable[[Frame, int], Next]:
+    """Return what reads a frame with a switch's tag of ``size`` bytes before its type."""
+
+    def read(f: Frame, at: int) -> Next:
+        f.mac(at)
+        f.mac(at + 6)
+        f.keep(at + 12, size + 2)
+        at += 14 + size
+        return (f.u16(at - 2), at) if f.left(at) >= 0 else NOTHING
+
+    return read
+
+
+def _behind_switch_tag(f: Frame, at: int) -> Next:
+    f.keep(at, 4)
+    return ethernet(f, at + 4)
+
+
 _LINKS: dict[int, Callable[[Frame, int], Next]] = {
     1: ethernet,
     113: _cooked,
@@ -168,6 +195,11 @@ _LINKS: dict[int, Callable[[Frame, int], Next]] = {
     51: pppoe,
     239: _nflog,
     104: tag,
+    **dict.fromkeys((0, 108), _raw_behind(4)),
+    109: _raw_behind(12),
+    **dict.fromkeys((281, 284), _switch_tag(4)),
+    285: _switch_tag(8),
+    282: _behind_switch_tag,
     105: recorded.wifi,
     127: recorded.radiotap,
 }

@@ -181,6 +181,16 @@ def test_datagrams_that_never_came_whole_are_counted() -> None:
     assert lost(waiting, 2 * SECOND) == (1, 3)
 
 
+@pytest.mark.parametrize("offset", [0, 1])
+def test_what_came_without_its_first_fragment_was_not_lost_for_its_ports(offset: int) -> None:
+    waiting = Fragments()
+    for number_ in range(3):
+        feed(waiting, parts4(id=number_ + 1)[offset : offset + 1], time=number_)
+    feed(waiting, parts4(id=9)[:1], time=5)
+    assert lost(waiting, 2 * SECOND) == (0, 1 if offset else 4)
+    assert waiting.behind == (3 if offset else 0)
+
+
 def test_what_may_still_follow_is_not_lost() -> None:
     waiting = Fragments()
     feed(waiting, parts4()[:1], time=SECOND)

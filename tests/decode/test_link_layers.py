@@ -42,6 +42,12 @@ def nflog(payload: bytes, order: str = "<") -> bytes:
     return bytes((2, 0, 0, 30)) + prefix + size + payload + bytes(-len(payload) % 4)
 
 
+def switch_tag(tag: bytes, inner: Layers) -> bytes:
+    """An Ethernet frame at a switch's processor: a tag between the addresses and the type."""
+    frame = bytes(ether() / inner)
+    return frame[:12] + tag + frame[12:]
+
+
 FOUR = bytes(SEGMENT4)
 SIX = bytes(SEGMENT6)
 LINKS: dict[str, tuple[int, SupportsBytes, int]] = {
@@ -72,9 +78,20 @@ LINKS: dict[str, tuple[int, SupportsBytes, int]] = {
     "ppp-without-address": (9, PPP(proto=0x57) / SEGMENT6, 6),
     "ppp-short-protocol": (9, b"\x21" + FOUR, 4),
     "ppp-serial": (50, HDLC() / PPP(proto=0x21) / SEGMENT4, 4),
+    "ppp-cisco": (9, b"\x0f\0\x08\0" + FOUR, 4),
+    "ppp-serial-cisco-multicast": (50, b"\x8f\0\x86\xdd" + SIX, 6),
     "ppp-mpls": (9, PPP(proto=0x281) / MPLS(label=16, s=1) / SEGMENT4, 4),
     "nflog": (239, nflog(FOUR), 4),
     "nflog-ipv6": (239, nflog(SIX), 6),
+    "enc": (109, struct.pack("<III", 2, 0xC0FFEE, 2) + FOUR, 4),
+    "enc-ipv6": (109, struct.pack("<III", 24, 0xC0FFEE, 2) + SIX, 6),
+    "switch-tag-broadcom": (281, switch_tag(b"\x24\0\0\x05", SEGMENT4), 4),
+    "switch-tag-broadcom-before": (282, b"\x24\0\0\x05" + bytes(ether() / SEGMENT4), 4),
+    "switch-tag-dsa": (284, switch_tag(b"\xc0\x10\0\x01", SEGMENT6), 6),
+    "switch-tag-edsa": (285, switch_tag(b"\xda\xda\0\0\xc0\x10\0\x01", SEGMENT4), 4),
+    "switch-tag-edsa-vlan": (
+        285, switch_tag(b"\xda\xda\0\0\xc0\x10\0\x01", Dot1Q(vlan=77) / SEGMENT4), 4,
+    ),
     "gre": (RAW, ip4(**OUTER) / GRE() / SEGMENT4, 4),
     "gre-key-checksum-sequence": (
         RAW,
@@ -130,7 +147,8 @@ def test_the_outer_vlan_and_the_tunnels_number_are_kept() -> None:
 
 def test_the_source_mac_is_the_innermost_one() -> None:
     assert facts("ethernet").mac == 0x020000000001
-    assert facts("sll").mac == facts("sll2").mac == 0x020000000001
+    for name in ("sll", "sll2", *(name for name in LINKS if name.startswith("switch-tag"))):
+        assert facts(name).mac == 0x020000000001
     inner = ether(type=0x0800)
     inner.src = "02:00:00:00:00:99"
     data = ether() / ip4(**OUTER) / UDP() / VXLAN(vni=1) / inner / SEGMENT4

@@ -2,7 +2,8 @@
 
 Filters that look at ports drop the fragments that have none, all but the first; what is too big
 for the path then never arrives whole, though small datagrams do. It shows where the fragments
-should arrive.
+should arrive. A capture filter for ports (`port 53`) leaves out the same ones: where a capture
+holds no other fragments at all, it may have been that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ FEWEST = 3
 SHARE = 0.2
 """Lost datagrams, and share of all in fragments, from which it is more than a lost packet."""
 MAX_FINDINGS = 100
+BY_HOST = (
+    "was this captured with a filter for ports? It leaves out what has none: filter by host instead"
+)
 
 
 class LostFragments:
@@ -37,8 +41,11 @@ def _stands_out(way: FragmentFacts) -> bool:
 def _finding(way: FragmentFacts) -> Finding:
     return Finding(
         code="path.mtu",
-        severity="warning",
-        title=f"fragments from {way.sender} to {way.receiver} are lost",
+        severity="info" if way.only_first else "warning",
+        title=(
+            f"fragments from {way.sender} to {way.receiver} are lost"
+            f"{', or left out by a capture filter' if way.only_first else ''}"
+        ),
         detail=(
             f"{way.lost:,} of {counted(way.lost + way.whole, 'datagram')} that came in fragments "
             "never came whole"
@@ -54,6 +61,7 @@ def _finding(way: FragmentFacts) -> Finding:
         count=way.lost,
         numbers={"lost": way.lost, "whole": way.whole},
         fixes=[
+            *([BY_HOST] if way.only_first else []),
             "let fragments through: cloud security groups and network ACLs, firewalls that do not "
             "put them together first (nf_defrag does)",
             "or make none: path MTU discovery on (DF set), the MTU of tunnels on the senders' "

@@ -11,7 +11,9 @@ How pcapdiag can tell
     the closing word, also where the initiator's FIN comes before the responder's. Session tickets
     of TLS 1.3 are no answer, and what HTTP's client still says behind them is its own goodbye. Nor
     is PostgreSQL's fatal error about the server itself (it is stopped, a pooler's wait was too
-    long): it is told as the last word.
+    long): it is told as the last word. In a protocol that cannot be read, last bytes behind an
+    earlier exchange may be a notice, or the answer to what the responder asked: it is less sure
+    there, and no failure where the initiator has sent on unanswered before.
 
 Usual causes
     - The program crashed or was killed with nothing left unread: Linux then sends FIN, not RST.
@@ -57,7 +59,7 @@ from pcapdiag.diagnose.goodbye import responders_goodbye
 from pcapdiag.diagnose.http2.asked import asked_facts, asked_in
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.one_way import is_one_way
+from pcapdiag.diagnose.one_way import is_one_way, known_to_answer
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.postgres import last_word
 from pcapdiag.diagnose.timing import duration
@@ -101,6 +103,8 @@ MAX_SAID = 120
 """Characters of a server's last word that are told."""
 REFUSED = (OtherCode("tls.certificate_rejected", 0.35),)
 """What a close right behind a client's certificate in TLS 1.3 may be too."""
+AT_ITS_END = (OtherCode("ok", 0.35),)
+"""What it may be behind an earlier exchange in a protocol that cannot be read."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -124,11 +128,11 @@ def match(story: Story, context: Context) -> Judgement | None:
         code=KIND.code,
         failed=True,
         phase=phase_at(story, end.time),
-        confidence=0.6 if refused_flight(story) else 0.96,
+        confidence=_sure(story),
         frames=frames_of(asked_in(story), frame),
         ended_by="responder",
         candidates=_encrypted(frame) if said else _in_order(frame),
-        alternatives=REFUSED if refused_flight(story) else (),
+        alternatives=_others(story),
         notes=_last_word(story),
         facts={
             "request_frame": str(turn.request_frame),
@@ -139,6 +143,26 @@ def match(story: Story, context: Context) -> Judgement | None:
         }
         | asked_facts(story, time),
     )
+
+
+def _sure(story: Story) -> float:
+    unsure = refused_flight(story) or _may_want_no_answer(story)
+    return 0.6 if unsure else 0.96
+
+
+def _others(story: Story) -> tuple[OtherCode, ...]:
+    if refused_flight(story):
+        return REFUSED
+    return AT_ITS_END if _may_want_no_answer(story) else ()
+
+
+def _may_want_no_answer(story: Story) -> bool:
+    """Return whether the last bytes may be a notice, or themselves the answer to a question.
+
+    Behind an earlier exchange, in a protocol that cannot be read: who is called asks as often where
+    programs in the field call their controller, and closes when it has heard enough.
+    """
+    return (story.midstream or story.turn.index > 1) and not known_to_answer(story)
 
 
 def _last_word(story: Story) -> tuple[str, ...]:

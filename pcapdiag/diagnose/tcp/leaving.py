@@ -24,7 +24,7 @@ from pcapdiag.diagnose.goodbye import (
 from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
 from pcapdiag.diagnose.http2.known import first_open, tells_all
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
-from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, needs_no_answer, never_answered
+from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
@@ -170,7 +170,7 @@ def _may_have_more_to_send(story: Story) -> bool:
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
-    if asks_nothing(story) or is_waiting(story, end.time) or needs_no_answer(story):
+    if asks_nothing(story) or is_waiting(story, end.time):
         return True
     soon = end.reset is None and end.time - story.turn.request_last_time < PUSHED
     return is_one_way(story, context) or (soon and never_answered(story, context))

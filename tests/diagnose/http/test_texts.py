@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import EXCHANGES, judge_exchange
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import Texts, fill
@@ -108,3 +109,11 @@ def test_what_was_not_captured_is_said(code: str) -> None:
 def test_a_stranger_s_braces_are_not_filled() -> None:
     _, texts = judged("http.local_reply", target="/{responder}")
     assert "/{responder}" in texts.title
+
+
+def test_requests_that_were_read_are_counted_and_not_turns() -> None:
+    """Of HTTP/2 a client may send several in one go."""
+    told = spoken(after_answer(), *(exchange(index, stream_id=2 * index + 1) for index in range(3)))
+    judgement = judge(told, around(told))
+    assert judgement.code == "ok"
+    assert fill(kind_of("ok"), judgement, told).title.endswith(", 3 requests")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
@@ -72,6 +74,30 @@ def test_a_stream_to_a_server_that_never_speaks_is_no_request() -> None:
     assert judged(*HANDSHAKE, *segments, *closed, turns=3).code == "ok"
     few = segments[:8]
     assert judged(*HANDSHAKE, *few, *closed, turns=3).code == "tcp.closed_before_response"
+
+
+def test_who_is_called_may_be_the_one_that_asks() -> None:
+    """In a protocol that cannot be read the last bytes may be the answer to its question."""
+    first = C("PSH,ACK", b"\x01\x00\x00\x08hello...")
+    question = S("PSH,ACK", b"\x01\x05\x00\x08what are you?")
+    answer = (C("PSH,ACK", b"\x01\x06\x00\x08a switch of 48 ports"), S("ACK"))
+    verdict = judged(*HANDSHAKE, first, question, *answer, *HUNG_UP)
+    assert (verdict.code, verdict.confidence) == ("tcp.closed_before_response", 0.6)
+    assert [other.code for other in verdict.alternatives] == ["ok"]
+    verdict = judged(*HANDSHAKE, first, S("ACK"), *HUNG_UP)
+    assert (verdict.confidence, verdict.alternatives) == (0.96, ())
+    verdict = judged(*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET), *HUNG_UP)
+    assert (verdict.confidence, verdict.alternatives) == (0.96, ())
+
+
+@pytest.mark.parametrize(("pause", "code"), [(1_200, "ok"), (40, "tcp.closed_before_response")])
+def test_who_went_on_unanswered_before_wants_no_answer(pause: float, code: str) -> None:
+    notice = b"\x68\x0e\x00\x00\x02\x00"
+    asked = (C("PSH,ACK", b"\x68\x04\x43\0\0\0"), S("PSH,ACK", b"\x68\x04\x83\0\0\0"))
+    went_on = (C("PSH,ACK", notice, after=20), C("PSH,ACK", notice, after=pause))
+    talk = (*asked, *went_on, *asked)
+    last = C("PSH,ACK", b"\x68\x12\x00\x00\x02\x00" * 3, after=2_000)
+    assert judged(*HANDSHAKE, *talk, last, S("ACK"), *HUNG_UP).code == code
 
 
 def test_an_answer_behind_a_fin_that_was_not_its_senders_reached_nobody() -> None:
