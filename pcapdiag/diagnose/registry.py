@@ -75,7 +75,7 @@ ORDER: tuple[Entry, ...] = (
     Entry("protocol.tls_to_plaintext", TLS, test="match_silence"),
     Entry("tls.handshake_timeout", TLS),
     Entry("tcp.data_timeout", UNACKED),
-    Entry("tcp.data_timeout", RESET, test="tcp.delivered_too_late.match"),
+    Entry("tcp.data_timeout", ASKED, test="tcp.delivered_too_late.match"),
     # The close itself, the narrower code first.
     Entry("tcp.stale_connection", ASKED),
     Entry("tcp.state_lost", RESET, by_story=True),

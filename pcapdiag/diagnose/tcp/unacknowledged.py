@@ -6,7 +6,7 @@ import msgspec
 
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
 from pcapdiag.diagnose.timing import quiet_before
-from pcapdiag.model.moment import moment
+from pcapdiag.model.moment import Seen, moment
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import (
     KEEP_ALIVE,
@@ -34,6 +34,7 @@ class Stuck(msgspec.Struct, frozen=True):
     first_frame: int
     first_time: int
     last_frame: int
+    last_time: int
     repeats: int
     last_pause: int
     """Time between the last two tries, nanoseconds."""
@@ -82,16 +83,43 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         tries += _later_repeats(story, initiator, acked)
     if len(tries) < 2:
         return None
+    until = min((reset.time for reset in story.resets), default=story.end)
+    return _of_tries(story, tries, acked, until)
+
+
+def unacked_until(story: Story, end: Seen, acked_time: int) -> Stuck | None:
+    """Return the initiator's data that nothing had acknowledged at ``end``, or None.
+
+    Its tries are those until ``acked_time``, when the acknowledgment came.
+    """
+    data = [p for p in story.packets if p.from_initiator and _is_data(p) and p.time < acked_time]
+    heard = [p.ack for p in story.packets if _acknowledges(p) and moment(p) < moment(end)]
+    # Where the capture began within the connection, there may have been nothing to hear.
+    heard = heard or [p.seq for p in data[:1]]
+    acked = max(heard, key=lambda ack: seq_distance(ack, heard[0]), default=0)
+    tries = [p for p in data if _carries(p, acked)]
+    if len(tries) < 2 or moment(tries[0]) > moment(end):
+        return None
+    return _of_tries(story, tries, acked, acked_time - 1)
+
+
+def _acknowledges(packet: PacketFact) -> bool:
+    return not packet.from_initiator and packet.has_ack and not packet.is_rst
+
+
+def _of_tries(story: Story, tries: list[PacketFact], acked: int, until: int) -> Stuck:
     first, last = tries[0], tries[-1]
+    initiator = first.from_initiator
     return Stuck(
         by_initiator=initiator,
         first_frame=first.frame,
         first_time=first.time,
         last_frame=last.frame,
+        last_time=last.time,
         repeats=len(tries) - 1,
         last_pause=last.time - tries[-2].time,
         length=first.length,
-        alive=_sent_after(story, not initiator, first.time),
+        alive=_sent_between(story, not initiator, first.time, until),
         sacked=any(
             p.sack and seq_after(p.sack[0], acked)
             for p in story.packets
@@ -120,6 +148,7 @@ def _hole(story: Story, initiator: bool, acked: int) -> Stuck | None:
         first_frame=first.frame,
         first_time=first.time,
         last_frame=first.frame,
+        last_time=first.time,
         repeats=0,
         last_pause=0,
         length=lowest,
@@ -171,8 +200,7 @@ def _is_data(packet: PacketFact) -> bool:
     return packet.length > 0 and not packet.flags & RST and not probe
 
 
-def _sent_after(story: Story, initiator: bool, time: int) -> bool:
-    until = min((reset.time for reset in story.resets), default=story.end)
+def _sent_between(story: Story, initiator: bool, time: int, until: int) -> bool:
     return any(
         p.from_initiator == initiator
         and time < p.time <= until
