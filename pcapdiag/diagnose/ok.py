@@ -179,7 +179,8 @@ def _handshake_notes(story: Story) -> list[str]:
         notes.append(_sent_again(story))
     served_from = story.established_time + REPEAT_MARGIN
     if story.handshake_done and story.syn_ack_times and story.syn_ack_times[-1] > served_from:
-        notes.append("SYN-ACK repeated after the handshake, then served (TCP_DEFER_ACCEPT).")
+        served = "then served" if story.responder.payload_bytes else "to a client that said nothing"
+        notes.append(f"SYN-ACK repeated after the handshake, {served} (TCP_DEFER_ACCEPT).")
     return notes
 
 

@@ -52,6 +52,8 @@ class Patience(msgspec.Struct, frozen=True):
     round_value: float | None
     """The timeout's value in seconds that it fits."""
     reason: str
+    alike: int = 0
+    """How many other times it waited as long for this endpoint."""
 
 
 def patience(story: Story, context: Context, since: int, left: int) -> Patience:
@@ -87,7 +89,7 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
             usual = duration(endpoint.longest_answer)
             reason += f"; answers here took {usual} at most"
     probability = min(MOST_SURE, max(1 - MOST_SURE, odds / (1 + odds)))
-    return Patience(waited, probability, value, reason)
+    return Patience(waited, probability, value, reason, others)
 
 
 def _waited_alike(waited: int, waits: list[tuple[int, int]]) -> int:

@@ -33,6 +33,7 @@ BURST = 100 * MS
 HTTP_PORTS = frozenset({443, 8443, 6443, 9443})
 """HTTPS, its usual other port, and Kubernetes' API server."""
 HTTP_NAMES = ("h2", "http/1.1", "http/1.0")
+SHORTEST_HTTP1 = b"GET / HTTP/1.1\r\nHost: \r\n\r\n"
 
 
 @once
@@ -86,6 +87,21 @@ def small_record(facts: TlsFacts | None) -> int:
     finished = Sizes.of(facts.server_hello.cipher).finished + PADDING
     sent = encrypted_records(facts, from_initiator=True)
     return SMALL_PADDED if sent and sent[0].length == finished else SMALL_RECORD
+
+
+def least_http1(story: Story) -> int:
+    """Return how many bytes a request of HTTP/1 has at least; 0 where it may be another protocol.
+
+    It names its host (RFC 9112 section 3.2), which is mostly the server name of the ClientHello. On
+    a connection that answered requests what is shorter is no other one: a WebSocket's message, say.
+    """
+    facts = tls_facts(story)
+    hello = facts.client_hello if facts is not None else None
+    if facts is None or hello is None or "h2" in hello.alpn or not _is_http(story, facts):
+        return 0
+    if nothing_answered(story):
+        return 0
+    return len(SHORTEST_HTTP1) + len(hello.sni) if hello.sni else 0
 
 
 def _last_request(facts: TlsFacts) -> Record | None:

@@ -16,7 +16,7 @@ cdef class Graves:
 
     @cython.locals(place=cython.longlong)
     cdef Tombstone find(self, Packet p, unsigned long long h)
-    @cython.locals(at=cython.longlong)
+    @cython.locals(at=cython.longlong, ports=cython.longlong)
     cpdef int bury(self, Flow flow) except -1
     @cython.locals(at=cython.longlong, word=cython.longlong)
     cpdef int take_up(self, row, unsigned long long h) except -1

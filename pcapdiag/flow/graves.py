@@ -54,11 +54,14 @@ class Graves:
     def bury(self, flow: Flow) -> None:
         """Remember a connection that is over."""
         at = self._new_row(flow.hash)
+        # Compiled, a Flow's port is a signed int, which a shifted port of 32768 or more overflows.
+        ports = flow.port_b
+        ports = (ports << 16) | flow.port_a
         self._words[at] = flow.high_a
         self._words[at + 1] = flow.low_a
         self._words[at + 2] = flow.high_b
         self._words[at + 3] = flow.low_b
-        self._words[at + 4] = flow.port_a | (flow.port_b << 16)
+        self._words[at + 4] = ports
         self._words[at + 5] = (flow.stream + 1) << 2 | (flow.is_refused() << 1) | flow.evicted
         # -1 says that it is not known.
         self._words[at + 6] = flow.a.base_seq + 1

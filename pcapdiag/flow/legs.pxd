@@ -10,6 +10,7 @@ cdef long long _KEPT, _MAX_AROUND, SOON, TWINS, SAME_MOMENT, SPARE, _OPENED, _AN
 cdef class Moments:
     cdef public long long count
     cdef public list ring
+    cdef long long _last_spare
     @cython.locals(moment=Moment, opener=HalfFlow, answerer=HalfFlow)
     cdef int note(self, Flow flow, long long kind, long long time) except -1
     @cython.locals(moment=Moment, host=Host, back=cython.longlong, same_id=cython.bint)
@@ -18,6 +19,8 @@ cdef class Moments:
     cdef Moment redirected(self, long long isn, long long time)
     @cython.locals(moment=Moment, i=cython.longlong, port=cython.longlong)
     cdef void _find_used(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
+    @cython.locals(moment=Moment, left=Flow, i=cython.longlong, port=cython.longlong)
+    cdef void _find_spares(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
     @cython.locals(moment=Moment, initiator=HalfFlow, responder=HalfFlow, me=HalfFlow, peer=HalfFlow, first=cython.bint, start=cython.longlong, until=cython.longlong, mine=cython.longlong, i=cython.longlong, opened=cython.bint, answered=cython.bint, way=cython.longlong)
     cpdef list around(self, Flow flow, long long of_initiator)
 

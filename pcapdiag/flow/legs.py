@@ -54,6 +54,8 @@ class Moments:
     def __init__(self) -> None:
         self.count = 0
         self.ring: list[Moment] = [Moment() for _ in range(_KEPT)]
+        self._last_spare = 0
+        """When a connection was left that may have been a spare one."""
 
     def note(self, flow: Flow, kind: int, time: int) -> None:
         """Keep what happened on a connection at ``time``."""
@@ -61,8 +63,10 @@ class Moments:
         answerer = flow.b if flow.a_opened else flow.a
         if kind == _OPENED:
             self._find_twin(flow, opener, answerer, time)
-        elif kind == _LEFT and flow.turn_index == 1 and flow.response_bytes == 0:
+        elif kind == _LEFT and flow.turn_index == 1:
             self._find_used(flow, opener, answerer, time)
+        elif kind == _ANSWERED and flow.turn_index == 2 and time - self._last_spare < SPARE:
+            self._find_spares(flow, opener, answerer, time)
         moment: Moment = self.ring[self.count & (_KEPT - 1)]
         self.count += 1
         moment.isn = opener.isn
@@ -78,6 +82,12 @@ class Moments:
         moment.port = flow.port_b if flow.a_opened else flow.port_a
         moment.ip_id = flow.syn_ip_id
         moment.tsval = flow.syn_tsval
+        moment.turn = flow.turn_index
+        moment.flow = None
+        if kind == _LEFT and flow.turn_index == 1 and flow.spare_to < 0:
+            if flow.response_bytes > 0 and time - flow.start < SPARE:
+                moment.flow = flow
+                self._last_spare = time
 
     def _find_twin(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
         """Join a connection with the one whose SYN, just before, was the same packet before a NAT.
@@ -114,7 +124,11 @@ class Moments:
         return None
 
     def _find_used(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
-        """Note which connection to the same endpoint was answered while this one was opened."""
+        """Note which connection to the same endpoint was answered while this one was opened.
+
+        Of one that was answered itself that other one must have got further: in TLS the first
+        answer is a certificate, which the opener may not like.
+        """
         if time - flow.start >= SPARE:
             return
         port = flow.port_b if flow.a_opened else flow.port_a
@@ -122,9 +136,24 @@ class Moments:
             moment: Moment = self.ring[i]
             if moment.kind != _ANSWERED or moment.time < flow.start or moment.port != port:
                 continue
+            if flow.response_bytes > 0 and moment.turn < 2:
+                continue
             if moment.opener is opener.host and moment.answerer is answerer.host:
                 flow.spare_to = moment.stream
                 return
+
+    def _find_spares(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
+        """Note on those that were left just before that this one, beside them, was gone on with."""
+        port = flow.port_b if flow.a_opened else flow.port_a
+        for i in range(_KEPT):
+            moment: Moment = self.ring[i]
+            left = moment.flow
+            if left is None or time - moment.time >= SPARE or moment.port != port:
+                continue
+            if moment.opener is opener.host and moment.answerer is answerer.host:
+                if flow.start <= moment.time:
+                    left.spare_to = flow.stream
+                    moment.flow = None
 
     def around(self, flow: Flow, of_initiator: int) -> list[tuple[int, int, int, int, int, int]]:
         """Return what one end's host did on other connections while it waited on this one.

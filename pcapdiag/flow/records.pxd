@@ -53,9 +53,10 @@ cdef class Endpoint:
 @cython.final
 cdef class Moment:
     cdef public long long kind, stream, since, answered, time, local, isn
-    cdef public long long origin, port, ip_id, tsval
+    cdef public long long origin, port, ip_id, tsval, turn
     cdef public Host opener
     cdef public Host answerer
+    cdef public Flow flow
 
 @cython.final
 cdef class Tombstone:

@@ -152,6 +152,9 @@ class Moment:
         self.port = 0
         self.ip_id = 0
         self.tsval = 0
+        self.turn = 0
+        self.flow: Flow | None = None
+        """The connection itself where it may have been a spare one (pcapdiag/flow/legs.py)."""
 
 
 class Tombstone:

@@ -81,7 +81,7 @@ class Turns:
                 flow.request_last_time = time
                 flow.request_acked_time = 0
             elif flow.turn_index == 0:
-                if flow.greeting_bytes == 0 and flow.endpoint is not None:
+                if flow.greeting_bytes == 0 and flow.endpoint is not None and not flow.midstream:
                     # A goodbye, to one who asked nothing or has left, is no server's first word.
                     flow.endpoint.speaks_first += r.fin_frame == 0 and not _is_alert(p)
                 flow.greeting_bytes += fresh

@@ -46,6 +46,18 @@ def find(table: Table, number: int, *, answer: bool = False) -> Tombstone | None
     return table.find_grave(p, table.hash(p))
 
 
+@pytest.mark.parametrize("port", [443, 32_767, 32_768, 65_535])
+def test_a_port_of_the_upper_half_is_as_good(port: int) -> None:
+    table = Table(SEED)
+    flow = judged(table, 7)
+    flow.port_b = port
+    p = packet(7, answer=True)
+    p.source_port = port
+    flow.hash = table.hash(p)
+    table.graves.bury(flow)
+    assert table.find_grave(p, table.hash(p)) is not None
+
+
 @pytest.mark.parametrize("count", [1, 1_000, MAX_TOMBSTONES])
 def test_all_are_found_from_either_end(count: int) -> None:
     table = buried(count)

@@ -314,6 +314,38 @@ def test_a_spare_connection_knows_the_one_that_was_used() -> None:
     assert opened_beside().spare_to == 1
 
 
+def handshakes_beside(second: float, left: float = 9, port: int = 80) -> Story:
+    """Both get a first answer; it leaves one at ``left`` ms, the other is answered once more."""
+    wire = Wire()
+    one = link(wire, CLIENT, UPSTREAM)
+    client = End(CLIENT, 40001, 0x2000, b"\2\0\0\0\0\1")
+    other = Link(wire, client, End(UPSTREAM, port, 0x8000, MAC))
+    one.handshake(0, rtt=1)
+    other.handshake(2, rtt=1)
+    for each in (one, other):
+        each.c(5, "PA", 1, 1, b"hello")
+    for each in (one, other):
+        each.s(8, "PA", 1, 6, b"hello")
+    asked = min(left, second) - 0.5
+    other.c(asked, "PA", 6, 6, b"more")
+    for time in sorted((left, second)):
+        if time == left:
+            one.c(left, "FA", 6, 6)
+        else:
+            other.s(second, "PA", 6, 10, b"more")
+    return tell(wire).stream(0)
+
+
+@pytest.mark.parametrize("second", [8.7, 30], ids=["before", "after"])
+def test_one_that_was_answered_is_spare_where_the_other_got_further(second: float) -> None:
+    assert handshakes_beside(second).spare_to == 1
+
+
+@pytest.mark.parametrize("change", [{"second": 400}, {"second": 30, "port": 81}])
+def test_the_other_one_got_no_further_or_is_elsewhere(change: dict[str, int]) -> None:
+    assert handshakes_beside(**change).spare_to is None
+
+
 @pytest.mark.parametrize("change", [{"port": 81}, {"left": 300}, {"left": 9, "answered": 10}])
 def test_what_is_no_spare_connection(change: Beside) -> None:
     assert opened_beside(**change).spare_to is None

@@ -119,11 +119,18 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 
 def _tried_in_vain(story: Story, context: Context) -> bool:
-    """Return whether data would have been acknowledged by now, or the file goes on long enough."""
+    """Return whether data would have been acknowledged by now, or a greeting have come.
+
+    To a client that says nothing a listener with TCP_DEFER_ACCEPT repeats its SYN-ACK, too, and
+    after a time it answers what comes late by RST (tcp(7)): no queue need be full.
+    """
     client = story.initiator
     sent = client.first_data_time
-    tried = client.retransmissions > 0 or any(0 < sent < t for t in story.syn_ack_times)
-    return tried or capture_left(story, context) >= STILL_DUE
+    if client.retransmissions > 0 or any(0 < sent < t for t in story.syn_ack_times):
+        return True
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    due = not story.responder.rst_count if sent else endpoint.speaks_first > 0
+    return due and capture_left(story, context) >= STILL_DUE
 
 
 def _answer_to_final_ack(story: Story) -> PacketFact | None:

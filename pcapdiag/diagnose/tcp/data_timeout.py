@@ -119,19 +119,32 @@ def match(story: Story, context: Context) -> Judgement | None:
     end = ending(story)
     if end is not None and not _ends_the_tries(story, end, stuck):
         return None
+    if _closed_by_its_sender(end, stuck) and not stuck.hole and stuck.repeats < ENOUGH_REPEATS:
+        # Its kernel would have gone on: what the capture lacks, or is too short for, ended that.
+        return None
     if end is None and not _given_up(story, context, stuck):
         return None
-    tried = _tried(story, stuck, end)
+    tried = tried_for(story, stuck, end)
     if tried < (UNFILLED if stuck.hole else SHORTEST):
         return None
     return _judgement(story, context, stuck, end, tried)
 
 
-def _tried(story: Story, stuck: Stuck, end: Ending | None) -> int:
-    """Return how long the data did not come."""
+def tried_for(story: Story, stuck: Stuck, end: Ending | None) -> int:
+    """Return how long the data did not come.
+
+    A program that closes leaves what it sent to its kernel, which goes on repeating it.
+    """
     if stuck.late and end is not None:
         return quiet_before(story, end.time)
-    return (end.time if end else story.end) - stuck.first_time
+    until = end.time if end else story.end
+    if _closed_by_its_sender(end, stuck):
+        until = max(until, stuck.last_time)
+    return until - stuck.first_time
+
+
+def _closed_by_its_sender(end: Ending | None, stuck: Stuck) -> bool:
+    return end is not None and not end.reset and end.by_initiator == stuck.by_initiator
 
 
 def undelivered(story: Story, context: Context) -> Judgement | None:

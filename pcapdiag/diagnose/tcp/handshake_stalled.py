@@ -54,6 +54,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn_ack
@@ -235,14 +236,19 @@ def _abandoned(story: Story, context: Context, reset: PacketFact) -> Judgement |
     abandoned = whole >= ABANDONED and story.initiator.window_scale is not None
     if not is_bare(reset) or not (late or slow or abandoned):
         return None
-    what = f"had given up when it came and answered with RST (frame {reset.frame})"
-    who = _who_was_late(story, delay, whole)
+    prompt = delay < PROMPT_SHARE * whole
+    took = f"answered {duration(whole - delay)} later with RST" if prompt else "answered with RST"
+    what = f"had given up when it came and {took} (frame {reset.frame})"
+    who = _who_was_late(story, context, prompt)
     return _judgement(story, 0.93 if late else 0.7, what, reset, who)
 
 
-def _who_was_late(story: Story, delay: int, whole: int) -> tuple[SideHint, ...]:
+def _who_was_late(story: Story, context: Context, prompt: bool) -> tuple[SideHint, ...]:
     frames = story.syn_ack_frames[:1]
-    if delay < PROMPT_SHARE * whole:
+    if prompt and vantage(story, context).place == "initiator":
+        why = "the SYN-ACK came in time to the initiator's link, where the capture was taken"
+        return (SideHint("initiator", 0.8, why, frames), SideHint("path", 0.15, why, frames))
+    if prompt:
         why = "the SYN-ACK passed the capture in time, and was late behind it"
         return (SideHint("path", 0.85, why, frames), SideHint("initiator", 0.1, why, frames))
     why = "it answered later than the initiator waited; a slow host and a slow path look the same"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.bare import held_by_its_sender
 from pcapdiag.diagnose.cancel import Cancel, at_deadline, cancelled, like_others
@@ -110,7 +111,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         return None
     if state is Work.WAITING and not _one_way(story, context, end):
         since = asked_at(story) or max(turn.request_last_time, story.established_time)
-        return Leaving(end, _weighed(story, context, since, end), False)
+        waited = _weighed(story, context, since, end)
+        return None if _may_be_last_words(story, end, waited) else Leaving(end, waited, False)
     if _may_be_endless(turn, _unread(story, end)):
         return None
     awaits = asks_for_answer(story) and not (tells_all(story) and first_open(story) is None)
@@ -157,9 +159,21 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     cut_off = story.turn.index == 1 and not story.turn.request_head
     unread = (story.turn.index > 1 or cut_off) and not known_to_answer(story)
     if unread or _may_have_more_to_send(story):
-        sure = min(waited.timeout, MOST_SURE_UNREAD)
-        return Patience(waited.waited, sure, waited.round_value, waited.reason)
+        return replace(waited, timeout=min(waited.timeout, MOST_SURE_UNREAD))
     return waited
+
+
+def _may_be_last_words(story: Story, end: Ending, waited: Patience) -> bool:
+    """Return whether nothing says that the last bytes of a talk that had worked wanted an answer.
+
+    Not read: whether they asked for anything is not known. Who then leaves at no timeout's value,
+    for no known reason, may have had all that it wanted: a chat that its user closes.
+    """
+    if story.turn.index < 2 or known_to_answer(story) or timeless(story):
+        return False
+    timer = waited.round_value is not None or waited.alike > 0
+    leg = told_its_client(story, end.time) or client_left(story, end.time)
+    return not timer and leg is None
 
 
 def _may_have_more_to_send(story: Story) -> bool:

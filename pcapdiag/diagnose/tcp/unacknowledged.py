@@ -34,6 +34,7 @@ class Stuck(msgspec.Struct, frozen=True):
     first_frame: int
     first_time: int
     last_frame: int
+    last_time: int
     repeats: int
     last_pause: int
     """Time between the last two tries, nanoseconds."""
@@ -88,6 +89,7 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         first_frame=first.frame,
         first_time=first.time,
         last_frame=last.frame,
+        last_time=last.time,
         repeats=len(tries) - 1,
         last_pause=last.time - tries[-2].time,
         length=first.length,
@@ -120,6 +122,7 @@ def _hole(story: Story, initiator: bool, acked: int) -> Stuck | None:
         first_frame=first.frame,
         first_time=first.time,
         last_frame=first.frame,
+        last_time=first.time,
         repeats=0,
         last_pause=0,
         length=lowest,

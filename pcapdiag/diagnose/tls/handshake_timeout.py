@@ -144,7 +144,7 @@ def _never_acknowledged(story: Story, context: Context) -> Silence | None:
     certain = stuck.repeats >= TRIES and end is None
     if not certain and data_timeout.match(story, context) is None:
         return None
-    tried = (end.time if end else story.end) - stuck.first_time
+    tried = data_timeout.tried_for(story, stuck, end)
     big = stuck.length >= FULL_SIZE
     share = 0.45 if size_matters(story, stuck) or (big and stuck.hole) else 0.2 if big else 0.03
     others = (OtherCode("mtu.black_hole", share),)

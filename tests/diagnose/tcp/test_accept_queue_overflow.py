@@ -82,3 +82,19 @@ def test_data_that_was_acknowledged_was_taken() -> None:
 
 def test_a_file_that_ends_right_behind_the_data_is_open() -> None:
     assert judged(*HANDSHAKE, REPEATED, C("ACK"), REQUEST, left=0.1).code == "capture.partial"
+
+
+def test_a_client_that_says_nothing_tells_of_no_full_queue() -> None:
+    """A listener with TCP_DEFER_ACCEPT repeats its SYN-ACK to it, too; a greeting would be due."""
+    silent = (REPEATED, C("ACK"))
+    verdict = judged(*HANDSHAKE, *silent, left=60)
+    assert verdict.code == "ok"
+    assert "said nothing" in " ".join(verdict.notes)
+    assert judged(*HANDSHAKE, *silent, left=60, speaks_first=3).code == "tcp.accept_queue_overflow"
+
+
+def test_data_that_came_long_after_the_last_syn_ack_and_met_a_reset() -> None:
+    late = (REPEATED, C("ACK"), C("PSH,ACK", GET, after=40_000), S("RST", after=20))
+    verdict = judged(*HANDSHAKE, *late, left=60)
+    assert verdict.failed
+    assert verdict.code != "tcp.accept_queue_overflow"

@@ -185,3 +185,46 @@ def test_a_device_that_says_by_icmp_that_it_does_not_pass_data_on() -> None:
     verdict = judged(*HANDSHAKE, *EXCHANGE, *tries, *answered)
     assert verdict.code == "tcp.data_timeout"
     assert sides(verdict)["path"] > 0.9
+
+
+CLOSED = (OWN, *again(OWN, 200, 400, 800, 1600), C("FIN,ACK", after=900))
+
+
+def test_a_request_that_was_acknowledged_only_behind_its_initiators_close() -> None:
+    """Nobody was slow to answer: by the close nothing had arrived."""
+    last = C("FIN,PSH,ACK", GET, after=2000, seq=1_000_028)
+    heard = (last, S("ACK", after=100), S("FIN,ACK"), C("ACK"))
+    verdict = judged(*HANDSHAKE, *EXCHANGE, *CLOSED, *heard)
+    assert verdict.code == "tcp.data_timeout"
+    assert verdict.frames == (8, 12, 13)
+    assert "none was acknowledged" in verdict.facts["how"]
+
+
+def test_a_close_whose_request_had_been_acknowledged_before_is_another_code() -> None:
+    heard = (*again(OWN, 1600, lost=False), S("ACK", after=100), C("FIN,ACK", after=15_000))
+    told = (S("FIN,ACK", after=50), C("ACK"))
+    verdict = judged(*HANDSHAKE, *EXCHANGE, OWN, *again(OWN, 200, 400, 800), *heard, *told)
+    assert verdict.code == "tcp.response_timeout"
+
+
+def test_one_lost_segment_behind_which_the_initiator_left_is_no_broken_path() -> None:
+    last = C("FIN,PSH,ACK", GET, after=300, seq=1_000_028)
+    heard = (last, S("ACK", after=100), S("FIN,ACK"), C("ACK"))
+    lines = (*HANDSHAKE, *EXCHANGE, OWN, C("FIN,ACK", after=10), *heard)
+    assert judged(*lines).code != "tcp.data_timeout"
+
+
+def test_a_program_that_left_at_once_whose_kernel_went_on_repeating_in_vain() -> None:
+    """It left before the first repeat; that nothing arrived for seconds is not its doing."""
+    tries = [C("FIN,PSH,ACK", GET, after=t, seq=1_000_028, lost=True) for t in (300, 600, 1200)]
+    lines = (*HANDSHAKE, *EXCHANGE, OWN, C("FIN,ACK", after=100, lost=True), *tries)
+    verdict = judged(*lines, left=60)
+    assert verdict.code == "tcp.data_timeout"
+    assert "2.2 s" in verdict.facts["how"]
+
+
+def test_one_repeat_with_its_senders_close_and_then_nothing_was_acknowledged_unseen() -> None:
+    answer = S("PSH,ACK", OK, after=20)
+    last = S("FIN,PSH,ACK", OK, after=1500, seq=4_294_967_201)
+    lines = (*HANDSHAKE, C("PSH,ACK", GET), answer, last)
+    assert judged(*lines, left=60).code != "tcp.data_timeout"

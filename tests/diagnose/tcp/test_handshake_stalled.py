@@ -86,6 +86,14 @@ def test_seen_at_the_responder_the_reset_is_what_comes_late() -> None:
     assert sides(verdict)["path"] > 0.8
 
 
+def test_a_syn_ack_that_came_to_the_initiators_link_in_time_was_late_in_its_host() -> None:
+    story = play(SYN, S("SYN,ACK", after=0.3, ttl=51), C("RST", after=1400))
+    verdict = judge(story, around(story))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert sides(verdict)["initiator"] >= 0.8
+    assert "1.4 s later" in verdict.facts["what"]
+
+
 def test_who_reset_is_not_who_was_late() -> None:
     """The initiator's RST, leaving its own captured host, accuses nobody."""
     story = play(SYN, *again(SYN, 1000), S("SYN,ACK", after=600), C("RST"))
