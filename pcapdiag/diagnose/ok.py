@@ -48,6 +48,7 @@ from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.accept_queue_overflow import REPEAT_MARGIN
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
+from pcapdiag.diagnose.tcp.unacknowledged import has_unacked_data
 from pcapdiag.diagnose.tls.certificates import lacks_address
 from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
@@ -228,10 +229,14 @@ def _repair_notes(story: Story) -> list[str]:
     notes = []
     repeats = story.initiator.retransmissions + story.responder.retransmissions
     if repeats >= HIGH_LOSS:
-        notes.append(f"{repeats} segments were sent again; the loss was repaired.")
+        missing = has_unacked_data(story.initiator) or has_unacked_data(story.responder)
+        outcome = "not all was acknowledged" if missing else "the loss was repaired"
+        notes.append(f"{repeats} segments were sent again; {outcome}.")
     if story.initiator.zero_windows + story.responder.zero_windows:
         notes.append("A receive window was closed for a time and opened again.")
     others = [error.frame for error in story.icmp if not is_too_big(error)]
     if others:
-        notes.append(f"ICMP errors quoted it (frame {others[0]}); it went on all the same.")
+        went_on = any(packet.frame > others[0] for packet in story.packets)
+        outcome = "; it went on all the same" if went_on else ", the last that is seen of it"
+        notes.append(f"ICMP errors quoted it (frame {others[0]}){outcome}.")
     return notes + mtu_notes(story)

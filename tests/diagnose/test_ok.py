@@ -1,0 +1,42 @@
+"""What is noted of connections that worked: no more than what was seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.ok import match
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    OK,
+    C,
+    Line,
+    S,
+    again,
+    around,
+    icmp,
+    play,
+)
+
+ANSWERED = (*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", OK))
+
+
+def notes(*lines: Line) -> tuple[str, ...]:
+    story = play(*lines)
+    return match(story, around(story)).notes
+
+
+def test_a_loss_was_repaired_where_its_bytes_were_acknowledged() -> None:
+    repeated = (*ANSWERED, *again(S("PSH,ACK", OK), 200, 400, 800))
+    assert notes(*repeated, C("ACK")) == ("3 segments were sent again; the loss was repaired.",)
+    assert notes(*repeated) == ("3 segments were sent again; not all was acknowledged.",)
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome"),
+    [((C("PSH,ACK", GET),), "; it went on all the same."), ((), ", the last that is seen of it.")],
+)
+def test_what_came_behind_an_icmp_error(more: tuple[Line, ...], outcome: str) -> None:
+    told = notes(*HANDSHAKE, *EXCHANGE, C("FIN,ACK"), icmp(3, 1, "10.0.0.254"), *more)
+    assert [note for note in told if note.endswith(outcome)]
