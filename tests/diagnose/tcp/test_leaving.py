@@ -188,13 +188,16 @@ def test_an_unreadable_message_in_mid_use_may_have_wanted_no_answer() -> None:
 
 
 @pytest.mark.parametrize("after", [60, 9_160])
-def test_a_talk_that_had_worked_may_end_with_anybodys_word(after: int) -> None:
+def test_an_encrypted_talk_that_had_worked_may_end_with_anybodys_word(after: int) -> None:
     """Nothing tells that an answer was due: no timer's value, no leg behind."""
-    used = (C("PSH,ACK", b"\x01" * 30), S("PSH,ACK", b"\x02" * 30), C("PSH,ACK", b"\x03" * 30))
+    data = bytes(range(96, 160))
+    used = (C("PSH,ACK", data), S("PSH,ACK", data), C("PSH,ACK", data))
     closed = (C("FIN,ACK", after=after), S("FIN,ACK"), C("ACK"))
     assert judged(*HANDSHAKE, *used, S("ACK"), *closed, turns=1).code == "ok"
-    first = (C("PSH,ACK", b"\x01" * 30), S("ACK"), *closed)
+    first = (C("PSH,ACK", data), S("ACK"), *closed)
     assert judged(*HANDSHAKE, *first, turns=1).failed
+    plain = (*used[:2], C("PSH,ACK", b"\x03" * 30), S("ACK"), *closed)
+    assert judged(*HANDSHAKE, *plain, turns=1).failed
 
 
 def test_an_endless_answer_ends_when_the_client_has_had_enough() -> None:
