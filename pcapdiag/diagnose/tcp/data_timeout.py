@@ -11,7 +11,8 @@ How pcapdiag can tell
     of an answer that stands still: what it acknowledged is repeated again and again, so its ACKs
     get lost. Then
     FIN or RST by the one who sent them, or by the other end for want of a request, or silence while
-    the capture went on. When only full-size segments vanish, `mtu.black_hole` is named as an
+    the capture went on. What is acknowledged only behind the FIN of a program that had given up
+    counts, too. When only full-size segments vanish, `mtu.black_hole` is named as an
     alternative; after an idle gap, `tcp.stale_connection`; right after the handshake,
     `tcp.accept_queue_overflow` (SYN cookies).
 

@@ -19,6 +19,7 @@ from tests.diagnose.tls.scenes import (
     CCS,
     FLIGHT_12,
     FLIGHT_13,
+    HANDSHAKE_TYPE,
     HELLO,
     HUNG_UP,
     LEFT,
@@ -236,6 +237,9 @@ def test_what_the_server_said_too_late_is_not_the_last_message() -> None:
     story = scene(HELLO, ACKED, C("FIN,ACK", after=3110), late, stopped_at="Finished by the server")
     verdict = judge(story, around(story))
     assert verdict.facts["step"] == "ClientHello by the client"
+    rest = (S("PSH,ACK", record(HANDSHAKE_TYPE, 90)), C("FIN,ACK", after=2), late)
+    story = scene(HELLO, ACKED, *rest, stopped_at="ServerHelloDone by the server")
+    assert judge(story, around(story)).facts["step"] == "the beginning of the server's flight"
 
 
 @pytest.mark.parametrize(
