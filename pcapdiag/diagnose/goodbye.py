@@ -13,7 +13,7 @@ from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
 from pcapdiag.diagnose.timing import IDLE, round_trip
-from pcapdiag.diagnose.tls_asked import least_http1, small_record, unanswered_request
+from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
 from pcapdiag.model.once import once
@@ -132,7 +132,7 @@ def asks_for_answer(story: Story) -> bool:
     if speaks_tls(story):
         small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
         least = small_record(tls_facts(story))
-        shortest = least if _may_be_http2(story) else _least_of_http1(story)
+        shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         shortest = _databases_farewell(story) or shortest
         return _tls_asks(head, turn.index, shortest) and not small
     if _quits(turn) or leaves_politely(story):
@@ -257,12 +257,6 @@ def _may_be_http2(story: Story) -> bool:
     facts = tls_facts(story)
     hello = facts.client_hello if facts is not None else None
     return hello is None or "h2" in hello.alpn
-
-
-def _least_of_http1(story: Story) -> int:
-    """Return the length up to which a record is no request, where it is not HTTP/2."""
-    least = least_http1(story)
-    return max(LAST_WORD_RECORD, least + OVERHEAD_13 - 1 if least else 0)
 
 
 def _tls_asks(head: bytes, index: int, shortest: int) -> bool:

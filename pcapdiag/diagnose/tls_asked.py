@@ -33,6 +33,8 @@ BURST = 100 * MS
 HTTP_PORTS = frozenset({443, 8443, 6443, 9443})
 """HTTPS, its usual other port, and Kubernetes' API server."""
 HTTP_NAMES = ("h2", "http/1.1", "http/1.0")
+RECORD_OVERHEAD = 22
+"""Of a TLS record its head, content type and tag at least (RFC 8446 section 5.2)."""
 SHORTEST_HTTP1 = b"GET / HTTP/1.1\r\nHost: \r\n\r\n"
 
 
@@ -89,19 +91,21 @@ def small_record(facts: TlsFacts | None) -> int:
     return SMALL_PADDED if sent and sent[0].length == finished else SMALL_RECORD
 
 
-def least_http1(story: Story) -> int:
-    """Return how many bytes a request of HTTP/1 has at least; 0 where it may be another protocol.
+@once
+def too_short_for_http1(story: Story) -> bool:
+    """Return whether the initiator's last bytes have no room for a request that names its host.
 
-    It names its host (RFC 9112 section 3.2), which is mostly the server name of the ClientHello. On
-    a connection that answered requests what is shorter is no other one: a WebSocket's message, say.
+    HTTP/1 must (RFC 9112 section 3.2), and it is mostly the server name of the ClientHello. On a
+    connection that answered requests such bytes are no other one: a WebSocket's message, say.
     """
     facts = tls_facts(story)
     hello = facts.client_hello if facts is not None else None
-    if facts is None or hello is None or "h2" in hello.alpn or not _is_http(story, facts):
-        return 0
-    if nothing_answered(story):
-        return 0
-    return len(SHORTEST_HTTP1) + len(hello.sni) if hello.sni else 0
+    if facts is None or hello is None or not hello.sni or "h2" in hello.alpn:
+        return False
+    if not _is_http(story, facts) or nothing_answered(story):
+        return False
+    least = len(SHORTEST_HTTP1) + len(hello.sni) + RECORD_OVERHEAD
+    return story.turn.request_bytes < least
 
 
 def _last_request(facts: TlsFacts) -> Record | None:

@@ -66,9 +66,27 @@ GEARMAN_UNANSWERED = frozenset({1, 2, 3, 4, 12, 13, 14, 22, 23, 25, 28, 29})
 job (gearmand, PROTOCOL)."""
 
 
+ENCRYPTED = 16
+"""Bytes at least that are told from others by how many of them are above ASCII."""
+
+
 def asks_a_broker(opened: bytes) -> bool:
     """Return whether an initiator's first bytes are MQTT's CONNECT or AMQP's protocol header."""
     return _opens_mqtt(opened) or opened.startswith(AMQP_OPENS[:4])
+
+
+def is_encrypted(story: Story) -> bool:
+    """Return whether the initiator's last bytes look encrypted: a quarter of them are above ASCII.
+
+    Of random ones half are. What the first bytes name is a protocol whose messages are known.
+    """
+    head = story.turn.request_head
+    high = sum(byte >= 0x80 for byte in head)
+    return (
+        len(head) >= ENCRYPTED
+        and 4 * high >= len(head)
+        and not asks_a_broker(story.hello_initiator)
+    )
 
 
 def _opens_mqtt(opened: bytes) -> bool:

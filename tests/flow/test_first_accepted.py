@@ -63,3 +63,15 @@ def test_loopback_alone_has_no_inside() -> None:
     here = End("127.0.0.1", 40000, 0x1000, b"\2\0\0\0\0\1")
     Link(wire, here, End("127.0.0.1", 8080, 0x9000, b"\2\0\0\0\0\1")).handshake(0)
     assert [one.inside for one in tell(wire).tracker.table.endpoints.values()] == [0]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_only_whose_beginning_is_seen_speaks_first(begun: bool) -> None:
+    wire = Wire()
+    link = Link(wire)
+    if begun:
+        link.handshake()
+    link.s(20, "PA", 1, 1, b"220 mail ESMTP\r\n")
+    link.c(30, "A", 1, 17)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert endpoint.speaks_first == begun

@@ -198,18 +198,6 @@ def test_a_greeting_alone_is_no_turn() -> None:
     assert (story.greeting_bytes, story.turn.index, story.turn.response_bytes) == (16, 0, 0)
 
 
-@pytest.mark.parametrize("begun", [True, False])
-def test_only_whose_beginning_is_seen_speaks_first(begun: bool) -> None:
-    wire = Wire()
-    link = Link(wire)
-    if begun:
-        link.handshake()
-    link.s(20, "PA", 1, 1, b"220 mail ESMTP\r\n")
-    link.c(30, "A", 1, 17)
-    (endpoint,) = tell(wire).tracker.table.endpoints.values()
-    assert endpoint.speaks_first == begun
-
-
 def test_requests_in_one_go_are_one_turn() -> None:
     """Pipelining: TCP alone cannot tell which answer is whose."""
     talk = Talk()

@@ -10,7 +10,8 @@ How pcapdiag can tell
     ACK, before the responder sent anything but its SYN-ACK; data sent behind that ACK gets a RST
     too, so a single one answers the data alone, and is another failure. With SYN cookies nothing
     more comes: that looks like tcp.data_timeout, which then names this code as an alternative. A
-    listener with TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: `ok`.
+    listener with TCP_DEFER_ACCEPT also repeats the SYN-ACK, to a client that says nothing again and
+    again, and serves when it does: `ok`.
 
 Usual causes
     - The program hangs, or accepts too slowly: out of threads, out of file descriptors, paused.

@@ -11,7 +11,8 @@ How pcapdiag can tell
     of an answer that stands still: what it acknowledged is repeated again and again, so its ACKs
     get lost. Then
     FIN or RST by the one who sent them, or by the other end for want of a request, or silence while
-    the capture went on. When only full-size segments vanish, `mtu.black_hole` is named as an
+    the capture went on. What is acknowledged only behind the FIN of a program that had given up
+    counts, too. When only full-size segments vanish, `mtu.black_hole` is named as an
     alternative; after an idle gap, `tcp.stale_connection`; right after the handshake,
     `tcp.accept_queue_overflow` (SYN cookies).
 
@@ -62,7 +63,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck, size_matters, stuck_data
-from pcapdiag.diagnose.timing import capture_left, duration, quiet_before
+from pcapdiag.diagnose.timing import capture_left, duration, quiet_before, round_trip
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
@@ -114,7 +115,7 @@ UNFILLED = SECOND
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for data that was never acknowledged."""
     stuck = stuck_data(story)
-    if stuck is None or answer_may_be_missing(story):
+    if stuck is None or (answer_may_be_missing(story) and not _is_denied(story, stuck)):
         return None
     end = ending(story)
     if end is not None and not _ends_the_tries(story, end, stuck):
@@ -128,6 +129,18 @@ def match(story: Story, context: Context) -> Judgement | None:
     if tried < (UNFILLED if stuck.hole else SHORTEST):
         return None
     return _judgement(story, context, stuck, end, tried)
+
+
+def _is_denied(story: Story, stuck: Stuck) -> bool:
+    """Return whether the other end, alive after several tries, had not got the data.
+
+    Its ACK number says so. Whatever of its own bytes is missing then, it is no answer to them.
+    """
+    heard_by = stuck.last_time - stuck.last_pause + round_trip(story)
+    return stuck.repeats >= ENOUGH_REPEATS and any(
+        p.from_initiator != stuck.by_initiator and p.has_ack and not p.is_rst and p.time > heard_by
+        for p in story.packets
+    )
 
 
 def tried_for(story: Story, stuck: Stuck, end: Ending | None) -> int:

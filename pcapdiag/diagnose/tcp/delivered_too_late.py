@@ -16,6 +16,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.tcp.data_timeout import KIND, who
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck, carries
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
@@ -55,6 +56,8 @@ def match_left(story: Story, context: Context) -> Judgement | None:
     if end is None or not end.by_initiator or end.reset is not None:
         return None
     if story.turn.request_acked_time <= end.time or not asks_for_answer(story):
+        return None
+    if answer_may_be_missing(story):
         return None
     stuck = _missing(story, end)
     if stuck is None:

@@ -31,7 +31,8 @@ from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.timing import duration, timeless
-from pcapdiag.diagnose.unanswered import asks_nothing
+from pcapdiag.diagnose.tls_asked import too_short_for_http1
+from pcapdiag.diagnose.unanswered import asks_nothing, is_encrypted
 from pcapdiag.diagnose.waits import is_waiting
 from pcapdiag.diagnose.work import (
     Work,
@@ -166,10 +167,13 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
 def _may_be_last_words(story: Story, end: Ending, waited: Patience) -> bool:
     """Return whether nothing says that the last bytes of a talk that had worked wanted an answer.
 
-    Not read: whether they asked for anything is not known. Who then leaves at no timeout's value,
-    for no known reason, may have had all that it wanted: a chat that its user closes.
+    They cannot be read, or are no request of HTTP inside TLS. Who then leaves at no timeout's
+    value, for no known reason, may have had all that it wanted: a chat that its user closes.
     """
-    if story.turn.index < 2 or known_to_answer(story) or timeless(story):
+    if story.turn.index < 2 or timeless(story):
+        return False
+    unknown = not known_to_answer(story) and is_encrypted(story)
+    if not unknown and not too_short_for_http1(story):
         return False
     timer = waited.round_value is not None or waited.alike > 0
     leg = told_its_client(story, end.time) or client_left(story, end.time)

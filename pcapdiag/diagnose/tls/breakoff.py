@@ -28,6 +28,7 @@ from pcapdiag.model.moment import moment
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
 from pcapdiag.model.units import SECOND
+from pcapdiag.protocols.tls.numbers import ALERT
 
 REFUSED_WITHIN = 10 * SECOND
 """A server that closes later than this after the client's Finished had not refused it."""
@@ -229,10 +230,14 @@ def envoy_words(facts: TlsFacts) -> tuple[str, str]:
 def step(facts: TlsFacts, end: Ending | None) -> str:
     """Return the last handshake message seen before the end, in words.
 
-    A server's flight that came behind it reached nobody.
+    A server's flight that came behind it, or what came so of it, reached nobody.
     """
-    if end is not None and all(r.from_initiator for r in records_before(facts, end)):
+    before = facts.records if end is None else records_before(facts, end)
+    if end is not None and all(r.from_initiator for r in before):
         return "ClientHello by the client"
+    late = (r for r in facts.records[len(before) :] if r.type != ALERT)
+    if any(not r.from_initiator for r in late):
+        return "the beginning of the server's flight"
     return words.shown(facts.stopped_at) if facts.stopped_at else "ClientHello by the client"
 
 

@@ -228,3 +228,13 @@ def test_one_repeat_with_its_senders_close_and_then_nothing_was_acknowledged_uns
     last = S("FIN,PSH,ACK", OK, after=1500, seq=4_294_967_201)
     lines = (*HANDSHAKE, C("PSH,ACK", GET), answer, last)
     assert judged(*lines, left=60).code != "tcp.data_timeout"
+
+
+def test_a_close_that_lacks_bytes_and_does_not_acknowledge_what_was_repeated() -> None:
+    """The responder's missing bytes are no answer to what it says it never got."""
+    closed = S("FIN,ACK", after=6000, seq=4_294_967_201 + 79, ack=1_000_028)
+    verdict = judged(*HANDSHAKE, *EXCHANGE, *CLOSED, closed)
+    assert verdict.code == "tcp.data_timeout"
+    assert sides(verdict)["path"] >= 0.9
+    heard = S("FIN,ACK", after=6000, seq=4_294_967_201 + 79, ack=1_000_028 + len(GET) + 1)
+    assert judged(*HANDSHAKE, *EXCHANGE, *CLOSED, heard).code != "tcp.data_timeout"

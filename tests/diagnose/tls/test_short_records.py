@@ -25,12 +25,14 @@ from tests.diagnose.tls.scenes import (
 NAME = "a-service-with-a-long-name.example"
 
 
-def used(last: int, alpn: tuple[str, ...] = ("http/1.1",), port: int = 443) -> Story:
+def used(
+    last: int, alpn: tuple[str, ...] = ("http/1.1",), port: int = 443, after: float = 9_160
+) -> Story:
     """One request and its answer, then a record of ``last`` bytes; 9 s later it leaves."""
     shaken = (HELLO, ACKED, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
     asked = (C("PSH,ACK", records(400), after=1), S("PSH,ACK", records(300), after=100))
     said = (C("PSH,ACK", records(last), after=2), S("ACK"))
-    closed = (C("FIN,ACK", after=9_160), S("FIN,ACK"), C("ACK"))
+    closed = (C("FIN,ACK", after=after), S("FIN,ACK"), C("ACK"))
     story = scene(
         *(*shaken, *asked, *said, *closed),
         client_hello=hello(sni=NAME, alpn=alpn, versions=(TLS12,)),
@@ -56,3 +58,7 @@ def test_what_may_be_http2_or_no_http_need_name_no_host() -> None:
     assert failed(used(54, ("h2", "http/1.1")))
     assert failed(used(54, (), 6_379))
     assert not failed(used(54, ()))
+
+
+def test_who_left_at_a_timers_value_had_waited() -> None:
+    assert failed(used(54, after=10_000))
