@@ -53,11 +53,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.ending import ending, frames_of
-from pcapdiag.diagnose.goodbye import responders_goodbye
+from pcapdiag.diagnose.goodbye import SMALL_MESSAGE, responders_goodbye
 from pcapdiag.diagnose.http2.asked import asked_facts, asked_in
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.one_way import is_one_way
+from pcapdiag.diagnose.one_way import is_one_way, known_to_answer
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.postgres import last_word
 from pcapdiag.diagnose.timing import duration
@@ -103,6 +103,9 @@ REFUSED = (OtherCode("tls.certificate_rejected", 0.35),)
 """What a close right behind a client's certificate in TLS 1.3 may be too."""
 
 
+MOST_SURE_UNREAD, FAREWELL = 0.75, (OtherCode("ok", 0.2),)
+
+
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a responder that took a request, answered nothing and closed.
 
@@ -124,11 +127,11 @@ def match(story: Story, context: Context) -> Judgement | None:
         code=KIND.code,
         failed=True,
         phase=phase_at(story, end.time),
-        confidence=0.6 if refused_flight(story) else 0.96,
+        confidence=_sure(story),
         frames=frames_of(asked_in(story), frame),
         ended_by="responder",
         candidates=_encrypted(frame) if said else _in_order(frame),
-        alternatives=REFUSED if refused_flight(story) else (),
+        alternatives=_alternatives(story),
         notes=_last_word(story),
         facts={
             "request_frame": str(turn.request_frame),
@@ -139,6 +142,30 @@ def match(story: Story, context: Context) -> Judgement | None:
         }
         | asked_facts(story, time),
     )
+
+
+def _sure(story: Story) -> float:
+    if refused_flight(story):
+        return 0.6
+    return MOST_SURE_UNREAD if _may_be_farewell(story) else 0.96
+
+
+def _alternatives(story: Story) -> tuple[OtherCode, ...]:
+    if refused_flight(story):
+        return REFUSED
+    return FAREWELL if _may_be_farewell(story) else ()
+
+
+def _may_be_farewell(story: Story) -> bool:
+    """Return whether what the close answers is a short late message that nobody can read.
+
+    Many protocols have one that ends a session, and the other end then closes.
+    """
+    turn = story.turn
+    late = turn.index > 1 or story.midstream
+    text = bool(turn.request_head) and turn.request_head.isascii()
+    short = turn.request_bytes <= SMALL_MESSAGE
+    return late and short and not text and not known_to_answer(story)
 
 
 def _last_word(story: Story) -> tuple[str, ...]:

@@ -96,3 +96,14 @@ def test_a_fin_that_the_path_sent_is_told_as_such() -> None:
     assert (forged.code, forged.ended_by) == ("tcp.closed_before_response", "path")
     title = fill(kind_of(forged.code), forged, story).title
     assert "a device in the name of 10.0.2.7:8443 sent FIN" in title
+
+
+def test_a_short_message_that_nobody_can_read_may_have_been_a_farewell() -> None:
+    used = (C("PSH,ACK", b"\x90" * 400), S("PSH,ACK", b"\x91" * 90))
+    closed = (S("FIN,ACK", after=60), C("FIN,ACK"), S("ACK"))
+    short = judged(*HANDSHAKE, *used, C("PSH,ACK", b"\x92" * 62, after=60_000), *closed)
+    assert (short.code, short.confidence) == ("tcp.closed_before_response", 0.75)
+    assert short.alternatives[0].code == "ok"
+    for last in (b"GET cart\r\n", b"\x92" * 400):
+        verdict = judged(*HANDSHAKE, *used, C("PSH,ACK", last, after=60_000), *closed)
+        assert verdict.confidence > 0.9
