@@ -13,7 +13,7 @@ from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
 from pcapdiag.diagnose.timing import IDLE, round_trip
-from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
+from pcapdiag.diagnose.tls_asked import SMALL_RECORD, small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
 from pcapdiag.model.once import once
@@ -130,11 +130,11 @@ def asks_for_answer(story: Story) -> bool:
     if story.hello_initiator.startswith(H2_PREFACE):
         return _h2_asks(head)
     if speaks_tls(story):
-        small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
+        small = turn.request_bytes <= SMALL_MESSAGE or _last_words_apart(story)
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         shortest = _databases_farewell(story) or shortest
-        return _tls_asks(head, turn.index, shortest) and not small
+        return _tls_asks(head, turn.index, shortest) and not (small and _left_at_once(story))
     if _quits(turn) or leaves_politely(story):
         return False
     if _unreadable_farewell(story) or _left_at_once(story):
@@ -199,6 +199,18 @@ def _taken_as_farewell(story: Story) -> bool:
         return False
     read = seq_distance(story.responder.fin_ack, story.initiator.last_data_seq) > 0
     return read and turn.index > 2 and turn.request_bytes <= LAST_WORD and not turn.response_bytes
+
+
+def _last_words_apart(story: Story) -> bool:
+    """Return whether the initiator's last bytes are few, and came long after those before them.
+
+    What takes leave so is no HTTP/1, and of HTTP/2 the ALPN would tell: a message that was not
+    answered meanwhile (a queue's, a push channel's) may not have wanted it.
+    """
+    if _may_be_http2(story) or story.initiator.last_data_length > 5 + SMALL_RECORD:
+        return False
+    sent = [p for p in story.packets if p.from_initiator and p.length and not p.is_retransmission]
+    return len(sent) > 1 and sent[-1].time - sent[-2].time >= IDLE
 
 
 def _met_the_end_of_an_answer(story: Story) -> bool:
