@@ -16,6 +16,7 @@ from pcapdiag.diagnose.timing import IDLE, round_trip
 from pcapdiag.diagnose.tls_asked import SMALL_RECORD, small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
+from pcapdiag.model.harmless import is_text
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import MASK32, seq_distance
 from pcapdiag.model.story import Story, Turn
@@ -223,7 +224,7 @@ def _met_the_end_of_an_answer(story: Story) -> bool:
     end, half, turn = ending(story), story.responder, story.turn
     if end is None or end.by_initiator or end.reset is not None:
         return False
-    if turn.request_head and turn.request_head.isascii():
+    if turn.request_head and is_text(turn.request_head):
         return False
     read = seq_distance(half.fin_ack, story.initiator.data_end) + turn.request_bytes
     crossed = read <= 0 and turn.request_time - half.fin_time <= round_trip(story)

@@ -63,3 +63,23 @@ def test_loopback_alone_has_no_inside() -> None:
     here = End("127.0.0.1", 40000, 0x1000, b"\2\0\0\0\0\1")
     Link(wire, here, End("127.0.0.1", 8080, 0x9000, b"\2\0\0\0\0\1")).handshake(0)
     assert [one.inside for one in tell(wire).tracker.table.endpoints.values()] == [0]
+
+
+@pytest.mark.parametrize(
+    ("word", "left", "first"),
+    [
+        (b"220 mx ready\r\n", False, 1),
+        (b"\x15\x03\x03\0\x02\x01\0", False, 0),
+        (b"220 mx ready\r\n", True, 0),
+    ],
+    ids=["a greeting", "a goodbye inside TLS", "to one who had left"],
+)
+def test_a_server_that_speaks_first(word: bytes, left: bool, first: int) -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    if left:
+        link.c(3000, "FA", 1, 1)
+    link.s(3200, "PA", 1, 1, word)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert endpoint_facts(endpoint).speaks_first == first

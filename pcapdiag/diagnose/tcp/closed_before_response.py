@@ -66,7 +66,7 @@ from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
-from pcapdiag.model.harmless import harmless
+from pcapdiag.model.harmless import harmless, is_text
 from pcapdiag.model.moment import moment
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
@@ -163,7 +163,7 @@ def _may_be_farewell(story: Story) -> bool:
     """
     turn = story.turn
     late = turn.index > 1 or story.midstream
-    text = bool(turn.request_head) and turn.request_head.isascii()
+    text = bool(turn.request_head) and is_text(turn.request_head)
     short = turn.request_bytes <= SMALL_MESSAGE
     return late and short and not text and not known_to_answer(story)
 
