@@ -13,9 +13,10 @@ from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
 from pcapdiag.diagnose.timing import IDLE, round_trip
-from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
+from pcapdiag.diagnose.tls_asked import SMALL_RECORD, small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
+from pcapdiag.model.harmless import is_text
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import MASK32, seq_distance
 from pcapdiag.model.story import Story, Turn
@@ -130,11 +131,11 @@ def asks_for_answer(story: Story) -> bool:
     if story.hello_initiator.startswith(H2_PREFACE):
         return _h2_asks(head)
     if speaks_tls(story):
-        small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
+        small = turn.request_bytes <= SMALL_MESSAGE or _last_words_apart(story)
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         shortest = _databases_farewell(story) or shortest
-        return _tls_asks(head, turn.index, shortest) and not small
+        return _tls_asks(head, turn.index, shortest) and not (small and _left_at_once(story))
     if _quits(turn) or leaves_politely(story):
         return False
     if _unreadable_farewell(story) or _left_at_once(story):
@@ -201,6 +202,18 @@ def _taken_as_farewell(story: Story) -> bool:
     return read and turn.index > 2 and turn.request_bytes <= LAST_WORD and not turn.response_bytes
 
 
+def _last_words_apart(story: Story) -> bool:
+    """Return whether the initiator's last bytes are few, and came long after those before them.
+
+    What takes leave so is no HTTP/1, and of HTTP/2 the ALPN would tell: a message that was not
+    answered meanwhile (a queue's, a push channel's) may not have wanted it.
+    """
+    if _may_be_http2(story) or story.initiator.last_data_length > 5 + SMALL_RECORD:
+        return False
+    sent = [p for p in story.packets if p.from_initiator and p.length and not p.is_retransmission]
+    return len(sent) > 1 and sent[-1].time - sent[-2].time >= IDLE
+
+
 def _met_the_end_of_an_answer(story: Story) -> bool:
     """Return whether the last bytes crossed a FIN that came at once behind what was asked for.
 
@@ -211,7 +224,7 @@ def _met_the_end_of_an_answer(story: Story) -> bool:
     end, half, turn = ending(story), story.responder, story.turn
     if end is None or end.by_initiator or end.reset is not None:
         return False
-    if turn.request_head and turn.request_head.isascii():
+    if turn.request_head and is_text(turn.request_head):
         return False
     read = seq_distance(half.fin_ack, story.initiator.data_end) + turn.request_bytes
     crossed = read <= 0 and turn.request_time - half.fin_time <= round_trip(story)

@@ -14,6 +14,7 @@ import msgspec
 from pcapdiag.diagnose.completeness import HTTP1, METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE
 from pcapdiag.model.context import EndpointFacts
+from pcapdiag.model.harmless import is_text
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
@@ -87,7 +88,7 @@ def said(data: bytes) -> Said:
         return Said.H2_FRAMES
     if data[:16].lower().startswith(HTML):
         return Said.HTML
-    return Said.TEXT if _is_text(data[:64]) else Said.OTHER
+    return Said.TEXT if is_text(data[:64]) else Said.OTHER
 
 
 def _tls(data: bytes) -> Said | None:
@@ -122,10 +123,6 @@ def refuses_by_goaway(data: bytes) -> bool:
             return error != bytes(4)
         at += H2_FRAME_HEADER + length
     return False
-
-
-def _is_text(data: bytes) -> bool:
-    return all(0x20 <= byte < 0x7F or byte in b"\t\r\n" for byte in data)
 
 
 @once

@@ -171,15 +171,18 @@ def first_data(facts: TlsFacts) -> Record | None:
     return next(islice(records, before, None), None) if before >= 0 else None
 
 
-def secured_at(facts: TlsFacts) -> int:
-    """Return when the initiator had sent the last record of its handshake (ns); 0 without one."""
+def secured_at(facts: TlsFacts, until: int | None = None) -> int:
+    """Return when the initiator had sent the last record of its handshake (ns); 0 without one.
+
+    Records later than ``until`` are left out: those of a request that came behind the close.
+    """
     said = {(alert.frame, alert.from_initiator) for alert in facts.alerts}
     times = [
         record.time
         for record in facts.records
         if record.from_initiator and record.type != ALERT and (record.frame, True) not in said
     ]
-    return max(times, default=0)
+    return max((time for time in times if until is None or time <= until), default=0)
 
 
 def request_number(story: Story) -> int:

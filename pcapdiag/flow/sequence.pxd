@@ -16,6 +16,7 @@ cdef long long _is_plain(Packet p, HalfFlow f, HalfFlow r) noexcept
 @cython.locals(marks=cython.longlong)
 cdef long long _gaps_and_keep_alives(Packet p, HalfFlow f, bint known, long long control) noexcept
 cdef long long _pure_acks(Packet p, HalfFlow f, HalfFlow r, bint same_place, long long control) noexcept
+@cython.locals(probed=cython.bint)
 cdef long long _beyond(Packet p, HalfFlow f, HalfFlow r, bint same_place) noexcept
 @cython.locals(length=cython.longlong, behind=cython.bint, end=cython.longlong, since_ack=cython.longlong, sacked=cython.bint, late=cython.longlong)
 cpdef long long repeats(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept

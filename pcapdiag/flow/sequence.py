@@ -122,6 +122,12 @@ def _beyond(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int) -> int:
         # All it can acknowledge is the SYN: its numbers are those of an older connection on these
         # ports (challenge ACK, RFC 5961 4).
         return 0
+    probed = r.isn < 0 and r.data_segments == 0 and r.fin_frame == 0
+    if probed and r.last_marks & GAP_BEFORE == 0 and p.ack == ((r.next_seq + 1) & MASK32):
+        # All that was seen of the other end are probes: a keep-alive stands one byte behind what
+        # its sender has sent (RFC 9293 3.8.4), and the capture began with it.
+        r.next_seq = p.ack
+        return 0
     r.to_be_acked = p.ack
     if same_place and r.last_marks & WINDOW_PROBE and p.ack == ((f.last_ack + 1) & MASK32):
         return WINDOW_UPDATE

@@ -13,6 +13,11 @@ _MARKS = frozenset({"Mn", "Me"})
 _COMMAND_WORD = re.compile(r"[A-Za-z0-9._:-]+")
 
 
+def is_text(data: bytes) -> bool:
+    """Return whether all bytes are printable ASCII, tabs and ends of lines included."""
+    return all(0x20 <= byte < 0x7F or byte in b"\t\r\n" for byte in data)
+
+
 def harmless(text: str, limit: int = MAX_TEXT) -> str:
     """Return text with control characters, ANSI, bidi marks and all unprintables escaped.
 

@@ -82,6 +82,30 @@ def test_counters_are_the_marks_by_side(scene: Scene, place: tuple[int, int]) ->
         assert {name: getattr(half, name) for name in counts} == counts
 
 
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_capture_that_begins_with_a_keep_alive_lacks_no_byte(place: tuple[int, int]) -> None:
+    wire = Wire()
+    link = link_at(place, wire)
+    for minute in range(3):
+        link.c(minute * 60_000, "A", 100, 301)
+        link.s(minute * 60_000 + 30, "A", 301, 101)
+    link.c(200_000, "PA", 101, 301, b"hello")
+    link.s(200_030, "A", 301, 106)
+    told = tell(wire)
+    assert told.tracker.lost_by_capture() == 0
+    assert (told.only.initiator.keep_alives, told.only.responder.acked_unseen) == (2, 0)
+    assert told.only.turn.request_bytes == 5
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_bytes_before_the_capture_are_missing_all_the_same(place: tuple[int, int]) -> None:
+    wire = Wire()
+    link = link_at(place, wire)
+    link.c(0, "A", 100, 301)
+    link.s(30, "A", 301, 108)
+    assert tell(wire).tracker.lost_by_capture() == 1
+
+
 @pytest.mark.once
 @pytest.mark.needs(program="tshark")
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)

@@ -19,6 +19,9 @@ FEWEST = 2
 MAX_FAILING = 20
 """Servers and ways to fail that are told."""
 MAX_FRAMES = 20
+BROADCAST = "255.255.255.255"
+"""Who asks all on its link (a radio that looks for its controller) may get no answer: it is no
+server."""
 
 Streams = Callable[[Fleet, set[str], int], list[int]]
 """Gives the connections that lookups of these clients explain, from a time (ns) on."""
@@ -73,6 +76,8 @@ def _collect(found: dict[tuple[str, Failure], _Server], name: FailedName) -> Non
         if how == "nxdomain":
             continue
         address = max(name.servers, key=lambda server: name.servers[server])
+        if how == "unanswered" and address == BROADCAST:
+            continue
         server = found.setdefault((address, how), _Server(first=name.first))
         server.names[name.name] = server.names.get(name.name, 0) + count
         server.clients.add(name.client)

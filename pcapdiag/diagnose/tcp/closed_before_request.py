@@ -67,10 +67,17 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import IDLE, duration
-from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, tls_facts
+from pcapdiag.diagnose.tls_state import (
+    first_data,
+    left_first,
+    nothing_asked,
+    secured_at,
+    tls_facts,
+)
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import seq_add
+from pcapdiag.model.moment import moment
+from pcapdiag.model.packet import seq_add, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import SECOND
 
@@ -121,9 +128,9 @@ def match(story: Story, context: Context) -> Judgement | None:
     if left_first(story, end):
         return None
     facts = tls_facts(story)
-    secured = secured_at(facts) if facts else 0
-    since = end.time - max(_came_up(story, end), secured if secured <= end.time else 0)
-    if since >= UNUSED_TIMEOUT or not _nothing_read(story, since) or _spare(story, since, context):
+    since = end.time - max(_came_up(story, end), secured_at(facts, end.time) if facts else 0)
+    unread = _nothing_read(story, since) or (since < IDLE and _asked_too_late(story, end))
+    if since >= UNUSED_TIMEOUT or not unread or _spare(story, since, context):
         return None
     if story.greeting_bytes and _only_talks(story, context):
         return None
@@ -183,6 +190,16 @@ def _nothing_read(story: Story, since: int) -> bool:
     fresh = since < IDLE or not asks_for_answer(story)
     first = story.turn.index == 1 and fresh and isn is not None
     return first and story.responder.fin_ack == seq_add(isn or 0, 1)
+
+
+def _asked_too_late(story: Story, end: Ending) -> bool:
+    """Return whether the first request inside TLS was sent behind the FIN, or crossed it."""
+    facts = tls_facts(story)
+    data = first_data(facts) if facts else None
+    if data is None or moment(data) < moment(end):
+        return False
+    packet = next((p for p in story.packets if p.frame == data.frame), None)
+    return packet is not None and seq_distance(packet.seq, story.responder.fin_ack) >= 0
 
 
 def _judgement(story: Story, end: Ending, since: int) -> Judgement:

@@ -68,7 +68,7 @@ from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
-from pcapdiag.model.harmless import harmless
+from pcapdiag.model.harmless import harmless, is_text
 from pcapdiag.model.moment import moment
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
@@ -157,12 +157,16 @@ def _others(story: Story) -> tuple[OtherCode, ...]:
 
 
 def _may_want_no_answer(story: Story) -> bool:
-    """Return whether the last bytes may be a notice, or themselves the answer to a question.
+    """Return whether the last bytes may be a farewell, a notice, or the answer to a question.
 
-    Behind an earlier exchange, in a protocol that cannot be read: who is called asks as often where
-    programs in the field call their controller, and closes when it has heard enough.
+    Behind an earlier exchange, in a protocol that cannot be read: many have a message that ends a
+    session. Who is called asks as often where programs in the field call their controller, and
+    closes when it has heard enough.
     """
-    return (story.midstream or story.turn.index > 1) and not known_to_answer(story)
+    turn = story.turn
+    late = story.midstream or turn.index > 1
+    text = bool(turn.request_head) and is_text(turn.request_head)
+    return late and not text and not known_to_answer(story)
 
 
 def _last_word(story: Story) -> tuple[str, ...]:

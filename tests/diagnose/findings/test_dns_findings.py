@@ -148,6 +148,13 @@ def test_a_server_that_fails(how: Failure, word: str) -> None:
     assert failures(failed("a.example", 1, how)) == []
 
 
+def test_a_question_to_all_on_the_link_has_no_server_that_fails() -> None:
+    asked = failed("controller.example", 2, "unanswered")
+    assert failures(asked)
+    asked.servers = {"255.255.255.255": 2}
+    assert failures(asked) == []
+
+
 def test_silence_where_nothing_is_an_answer_may_be_a_capture_of_one_direction() -> None:
     facts = DnsFacts(failed=[failed("a.example", 2, "unanswered")])
     (finding,) = DnsFailure().findings(Fleet(dns=facts))

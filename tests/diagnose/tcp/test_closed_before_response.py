@@ -122,3 +122,11 @@ def test_a_fin_that_the_path_sent_is_told_as_such() -> None:
     assert (forged.code, forged.ended_by) == ("tcp.closed_before_response", "path")
     title = fill(kind_of(forged.code), forged, story).title
     assert "a device in the name of 10.0.2.7:8443 sent FIN" in title
+
+
+def test_a_message_that_nobody_can_read_may_have_been_a_farewell() -> None:
+    used = (C("PSH,ACK", b"\x90" * 400), S("PSH,ACK", b"\x91" * 90))
+    closed = (S("FIN,ACK", after=60), C("FIN,ACK"), S("ACK"))
+    for last, sure in ((b"\x92" * 62, 0.6), (b"GET cart\r\n", 0.96)):
+        verdict = judged(*HANDSHAKE, *used, C("PSH,ACK", last, after=60_000), *closed)
+        assert (verdict.code, verdict.confidence) == ("tcp.closed_before_response", sure)

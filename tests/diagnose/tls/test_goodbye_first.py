@@ -224,3 +224,25 @@ def test_a_finished_is_no_answer_to_who_asked_before_it() -> None:
         verdict = told(*asked, *rest, server_hello=answer(), client_data=1, server_data=1, **DONE)
         assert verdict.code == code
         assert verdict.facts.get("got", "no byte back") == "no byte back"
+
+
+def test_last_words_long_after_a_message_that_need_not_be_answered() -> None:
+    """A push channel in TLS 1.2: a message, a minute of quiet, and a farewell of its own."""
+    ready = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
+    used = (C("PSH,ACK", records(300)), S("PSH,ACK", records(120)), C("ACK"))
+    message = (C("PSH,ACK", records(297), after=20_000), S("ACK", after=200))
+    words = (C("PSH,ACK", records(32), after=80_000), *LEFT)
+    for alpn, failed in (((), False), (("h2",), True)):
+        known = hello(alpn=alpn, versions=(0x0303,))
+        verdict = told(
+            *ready,
+            *used,
+            *message,
+            *words,
+            client_hello=known,
+            server_hello=answer(),
+            client_data=3,
+            server_data=1,
+            **DONE,
+        )
+        assert verdict.failed is failed

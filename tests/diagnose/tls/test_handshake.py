@@ -17,11 +17,14 @@ from tests.diagnose.playbook import C, S, again, around, sides
 from tests.diagnose.tls.scenes import (
     ACKED,
     CCS,
+    DONE,
+    FINISHED_12,
     FLIGHT_12,
     FLIGHT_13,
     HANDSHAKE_TYPE,
     HELLO,
     HUNG_UP,
+    KEYS_12,
     LEFT,
     SECURED,
     TICKETS,
@@ -99,6 +102,17 @@ def test_tickets_end_the_handshake() -> None:
     verdict = told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *HUNG_UP, tickets=2, **SECURED)
     assert verdict.code == "tcp.closed_before_request"
     assert verdict.phase == "before_request"
+
+
+def test_a_fin_right_behind_the_handshake_is_none_to_the_request_that_came_after_it() -> None:
+    keys, request = C("PSH,ACK", KEYS_12), C("PSH,ACK", records(800), after=700)
+    closed = (HELLO, FLIGHT_12, keys, FINISHED_12, S("FIN,ACK"), request, S("RST", after=20))
+    verdict = told(*closed, client_data=1, **DONE, **given())
+    assert verdict.code == "tcp.closed_before_request"
+    assert verdict.facts["since_start"] == "1.2 ms"
+    read = (HELLO, FLIGHT_12, keys, FINISHED_12, request, S("FIN,ACK"), C("FIN,ACK"))
+    verdict = told(*read, client_data=1, **DONE, **given())
+    assert verdict.code == "tcp.closed_before_response"
 
 
 def test_a_server_that_closes_an_unused_connection_after_long() -> None:
