@@ -57,6 +57,8 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
@@ -108,6 +110,9 @@ SHORTEST = 300 * MS
 LATE = 0.7
 """Probability where only the ACK of the FIN shows that anything had been sent: long ago, or just as
 the other end gave up."""
+BROKEN_OFF = OtherCode("capture.partial", 0.25)
+"""What else it may be where no more tries came: no TCP gives up so soon by itself (RFC 9293 section
+3.8.3: 100 s at least), so they, and what followed, went another way."""
 UNFILLED = SECOND
 """A hole that is still there after this long was not the disorder or loss of a moment."""
 
@@ -128,7 +133,11 @@ def match(story: Story, context: Context) -> Judgement | None:
     tried = tried_for(story, stuck, end)
     if tried < (UNFILLED if stuck.hole else SHORTEST):
         return None
-    return _judgement(story, context, stuck, end, tried)
+    found = _judgement(story, context, stuck, end, tried)
+    if end is not None or stuck.hole or tried >= GAVE_UP:
+        return found
+    sure = min(found.confidence, LATE)
+    return replace(found, confidence=sure, alternatives=(*found.alternatives, BROKEN_OFF))
 
 
 def _is_denied(story: Story, stuck: Stuck) -> bool:

@@ -40,6 +40,16 @@ def test_silence_after_the_tries() -> None:
     assert judged(*HANDSHAKE, *EXCHANGE, *TRIES, left=30).code == "tcp.data_timeout"
 
 
+def test_tries_that_break_off_may_have_gone_on_elsewhere() -> None:
+    answer = S("PSH,ACK", b"\x91" * 35, lost=True)
+    asked = (*HANDSHAKE, *EXCHANGE, C("PSH,ACK", b"\x90" * 163), S("ACK"), answer)
+    verdict = judged(*asked, *again(answer, 230, 460), left=600.0)
+    assert (verdict.code, verdict.confidence) == ("tcp.data_timeout", 0.7)
+    assert verdict.alternatives[-1].code == "capture.partial"
+    long = judged(*asked, *again(answer, 230, 460, 920, 1840), left=600.0)
+    assert long.confidence > 0.9
+
+
 def test_still_trying_when_the_file_ends() -> None:
     lines = (REQUEST, *again(REQUEST, 200, 400))
     assert judged(*HANDSHAKE, *EXCHANGE, *lines, left=0.2).code == "capture.partial"
