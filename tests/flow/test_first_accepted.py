@@ -75,3 +75,23 @@ def test_only_whose_beginning_is_seen_speaks_first(begun: bool) -> None:
     link.c(30, "A", 1, 17)
     (endpoint,) = tell(wire).tracker.table.endpoints.values()
     assert endpoint.speaks_first == begun
+
+
+@pytest.mark.parametrize(
+    ("word", "left", "first"),
+    [
+        (b"220 mx ready\r\n", False, 1),
+        (b"\x15\x03\x03\0\x02\x01\0", False, 0),
+        (b"220 mx ready\r\n", True, 0),
+    ],
+    ids=["a greeting", "a goodbye inside TLS", "to one who had left"],
+)
+def test_a_server_that_speaks_first(word: bytes, left: bool, first: int) -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    if left:
+        link.c(3000, "FA", 1, 1)
+    link.s(3200, "PA", 1, 1, word)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert endpoint_facts(endpoint).speaks_first == first

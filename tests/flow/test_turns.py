@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.flow.story import endpoint_facts
 from pcapdiag.model.story import Turn
 from tests.flow.wire import MS, START, Link, Wire, tell
 
@@ -55,24 +54,6 @@ def test_a_request_and_its_answer() -> None:
     assert turn.request_head == b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
     assert turn.response_head == b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     assert turn.response_tail == b"nt-Length: 0\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("word", "left", "first"),
-    [
-        (b"220 mx ready\r\n", False, 1),
-        (b"\x15\x03\x03\0\x02\x01\0", False, 0),
-        (b"220 mx ready\r\n", True, 0),
-    ],
-    ids=["a greeting", "a goodbye inside TLS", "to one who had left"],
-)
-def test_a_server_that_speaks_first(word: bytes, left: bool, first: int) -> None:
-    talk = Talk()
-    if left:
-        talk.link.c(3000, "FA", 1, 1)
-    talk.answer(3200, word)
-    (endpoint,) = tell(talk.wire).tracker.table.endpoints.values()
-    assert endpoint_facts(endpoint).speaks_first == first
 
 
 @pytest.mark.parametrize("flags", ["A", "FA"])
