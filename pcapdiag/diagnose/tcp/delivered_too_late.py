@@ -88,15 +88,20 @@ def match_left(story: Story, context: Context) -> Judgement | None:
 
 
 def _missing(story: Story, end: Ending) -> Stuck | None:
-    """Return the tries of what the responder still lacked when the initiator closed."""
+    """Return the tries of what the responder still lacked when the initiator closed.
+
+    Its kernel's, behind the FIN, are some too. Where the capture began within the connection, there
+    may have been nothing to hear before.
+    """
     before = [p for p in story.packets if p.frame < end.frame]
     acks = [p.ack for p in before if not p.from_initiator and p.has_ack and not p.is_rst]
-    sent = [p for p in before if p.from_initiator and p.length]
-    if not acks or not sent:
+    until = story.turn.request_acked_time
+    sent = [p for p in story.packets if p.from_initiator and p.length and p.time < until]
+    if not sent or not (acks or story.midstream):
         return None
-    acked = max(acks, key=lambda ack: seq_distance(ack, acks[-1]))
+    acked = max(acks, key=lambda ack: seq_distance(ack, acks[-1]), default=sent[0].seq)
     tries = [p for p in sent if carries(p, acked)]
-    if len(tries) <= ENOUGH_REPEATS or tries[-1] is not sent[-1]:
+    if len(tries) <= ENOUGH_REPEATS or tries[-1] is not sent[-1] or tries[0].time > end.time:
         return None
     first, last = tries[0], tries[-1]
     if last.time - first.time < TRIED:

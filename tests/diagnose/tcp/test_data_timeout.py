@@ -206,8 +206,19 @@ def test_a_request_that_was_acknowledged_only_behind_its_initiators_close() -> N
     heard = (last, S("ACK", after=100), S("FIN,ACK"), C("ACK"))
     verdict = judged(*HANDSHAKE, *EXCHANGE, *CLOSED, *heard)
     assert verdict.code == "tcp.data_timeout"
-    assert verdict.frames == (8, 12, 13)
+    assert verdict.frames == (8, 13, 14)
     assert "none was acknowledged" in verdict.facts["how"]
+
+
+def test_a_kernel_that_got_the_request_through_when_its_program_had_left() -> None:
+    """The tries behind the close are tries, too; none needs to have been acknowledged before."""
+    behind = [C("FIN,PSH,ACK", GET, after=t, seq=1_000_028) for t in (700, 1600)]
+    heard = (S("ACK", after=100), S("FIN,ACK"), C("ACK"))
+    left = (OWN, *again(OWN, 200), C("FIN,ACK", after=600), *behind, *heard)
+    story = play(*HANDSHAKE, *EXCHANGE, *left)
+    assert judge(story, around(story)).code == "tcp.data_timeout"
+    late = replace(story, packets=story.packets[7:], midstream=True)
+    assert judge(late, around(late)).code == "tcp.data_timeout"
 
 
 def test_a_close_whose_request_had_been_acknowledged_before_is_another_code() -> None:
