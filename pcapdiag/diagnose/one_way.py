@@ -62,19 +62,23 @@ def _went_on_unanswered(story: Story) -> bool:
 
     Then messages that want no answer belong to the protocol, as where control systems report, a
     switch is told what to do, or peers chat: the last one tells nothing of a request that was not
-    served. A broker's protocol is read.
+    served. A broker's protocol is read. A message as long as one that was answered before is a
+    poll, which is sent again where no answer comes.
     """
     if asks_a_broker(story.hello_initiator):
         return False
+    answered: set[int] = set()
     last: PacketFact | None = None
     for packet in story.packets:
+        if not packet.length or packet.is_retransmission or packet.marks & KEEP_ALIVE:
+            continue
         if not packet.from_initiator:
-            if packet.length:
-                last = None
-        elif packet.length and not packet.is_retransmission and not packet.marks & KEEP_ALIVE:
-            if last is not None and _sent_on(story, last, packet):
-                return True
-            last = packet
+            answered.update([last.length] if last else [])
+            last = None
+            continue
+        if last is not None and last.length not in answered and _sent_on(story, last, packet):
+            return True
+        last = packet
     return False
 
 

@@ -92,7 +92,7 @@ def test_who_is_called_may_be_the_one_that_asks() -> None:
 
 @pytest.mark.parametrize(("pause", "code"), [(1_200, "ok"), (40, "tcp.closed_before_response")])
 def test_who_went_on_unanswered_before_wants_no_answer(pause: float, code: str) -> None:
-    notice = b"\x68\x0e\x00\x00\x02\x00"
+    notice = b"\x68\x0e\x00\x00\x02\x00" + b"\x09\x01" * 5
     asked = (C("PSH,ACK", b"\x68\x04\x43\0\0\0"), S("PSH,ACK", b"\x68\x04\x83\0\0\0"))
     went_on = (C("PSH,ACK", notice, after=20), S("ACK"), C("PSH,ACK", notice, after=pause))
     talk = (*asked, *went_on, *asked)

@@ -139,6 +139,15 @@ def test_a_protocol_in_which_not_each_message_is_answered() -> None:
     assert judged(*HANDSHAKE, *lost, *left).failed
 
 
+def test_a_poll_that_is_sent_again_without_an_answer_wants_one() -> None:
+    """A controller is asked for its registers every second, and stops to answer."""
+    poll, registers = b"\0\1\0\0\0\6\1\3\0\0\0\x0a", b"\0\1\0\0\0\x17\1\3\x14" + b"\0" * 20
+    asked = (C("PSH,ACK", poll, after=1000), S("PSH,ACK", registers, after=5))
+    again_ = (C("PSH,ACK", poll, after=1000), S("ACK", after=40)) * 2
+    left = (C(FIN, after=1000), S(FIN), C("ACK"))
+    assert judged(*HANDSHAKE, *asked, *asked, *again_, *left).code == "tcp.response_timeout"
+
+
 def test_a_server_that_should_have_spoken_first() -> None:
     lines = (C(FIN, after=10_002), S("ACK"))
     assert judged(*HANDSHAKE, *lines, speaks_first=9).code == "tcp.response_timeout"
