@@ -3,7 +3,7 @@ import cython
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table cimport Table
 
-cdef long long _KEPT, _MAX_AROUND, SOON, TWINS, SAME_MOMENT, SPARE, _OPENED, _ANSWERED, _LEFT, MAX_COMPARED, RACE, NOBODY
+cdef long long _KEPT, _MAX_AROUND, SOON, TWINS, SAME_MOMENT, SPARE, _OPENED, _ANSWERED, _LEFT, _TURNS, MAX_COMPARED, RACE, NOBODY
 
 
 @cython.final
@@ -27,6 +27,7 @@ cdef class Moments:
 
 cdef long long is_local(HalfFlow f) noexcept
 cdef long long is_loopback(Host host) noexcept
+cdef long long _may_be_spare(Flow flow) noexcept
 @cython.locals(first=cython.longlong)
 cdef long long _closed_at(HalfFlow a, HalfFlow b, long long rst_time) noexcept
 @cython.locals(me=HalfFlow, loser=Flow, port=cython.longlong, ahead=cython.longlong, same_host=cython.bint, near=cython.bint)

@@ -11,6 +11,7 @@ request counts from the SYN. The same SYN on both sides of a NAT is found in the
 
 from __future__ import annotations
 
+from pcapdiag.flow.lanes import TURNS
 from pcapdiag.flow.records import NOBODY, Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table import Table
 
@@ -40,6 +41,7 @@ _MAX_AROUND = MAX_AROUND
 _OPENED = OPENED
 _ANSWERED = ANSWERED
 _LEFT = LEFT
+_TURNS = TURNS
 
 MAX_COMPARED = 32
 """Open attempts that are compared with a connection that came up."""
@@ -63,10 +65,11 @@ class Moments:
         answerer = flow.b if flow.a_opened else flow.a
         if kind == _OPENED:
             self._find_twin(flow, opener, answerer, time)
-        elif kind == _LEFT and flow.turn_index == 1:
+        elif kind == _LEFT and _may_be_spare(flow):
             self._find_used(flow, opener, answerer, time)
         elif kind == _ANSWERED and flow.turn_index == 2 and time - self._last_spare < SPARE:
-            self._find_spares(flow, opener, answerer, time)
+            if flow.lanes != _TURNS:
+                self._find_spares(flow, opener, answerer, time)
         moment: Moment = self.ring[self.count & (_KEPT - 1)]
         self.count += 1
         moment.isn = opener.isn
@@ -84,8 +87,8 @@ class Moments:
         moment.tsval = flow.syn_tsval
         moment.turn = flow.turn_index
         moment.flow = None
-        if kind == _LEFT and flow.turn_index == 1 and flow.spare_to < 0:
-            if flow.response_bytes > 0 and time - flow.start < SPARE:
+        if kind == _LEFT and _may_be_spare(flow) and flow.response_bytes > 0:
+            if flow.spare_to < 0 and time - flow.start < SPARE:
                 moment.flow = flow
                 self._last_spare = time
 
@@ -126,8 +129,7 @@ class Moments:
     def _find_used(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
         """Note which connection to the same endpoint was answered while this one was opened.
 
-        Of one that was answered itself that other one must have got further: in TLS the first
-        answer is a certificate, which the opener may not like.
+        Of one that was answered itself that other one must have got further.
         """
         if time - flow.start >= SPARE:
             return
@@ -205,6 +207,14 @@ def is_loopback(host: Host) -> int:
     if host.version == 4:
         return 1 if host.low >> 24 == 127 else 0
     return 1 if host.high == 0 and host.low == 1 else 0
+
+
+def _may_be_spare(flow: Flow) -> int:
+    """Say whether its initiator used it for nothing: no answer, or only TLS's first one.
+
+    That is a certificate, which the initiator may not like.
+    """
+    return 1 if flow.turn_index == 1 and (flow.response_bytes == 0 or flow.lanes != _TURNS) else 0
 
 
 def _closed_at(a: HalfFlow, b: HalfFlow, rst_time: int) -> int:

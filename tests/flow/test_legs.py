@@ -12,6 +12,7 @@ from tests.flow.wire import MS, SLL2, START, End, Link, Wire, tell
 
 CLIENT, UPSTREAM = "10.0.1.1", "10.0.3.1"
 FRONT, BACK = "10.0.2.1", "10.0.2.1"
+HELLO = b"\x16\x03\x01\x00\x05\x01hello"
 Seen = list[tuple[str, int, float, bool]]
 
 
@@ -323,16 +324,17 @@ def handshakes_beside(second: float, left: float = 9, port: int = 80) -> Story:
     one.handshake(0, rtt=1)
     other.handshake(2, rtt=1)
     for each in (one, other):
-        each.c(5, "PA", 1, 1, b"hello")
+        each.c(5, "PA", 1, 1, HELLO)
     for each in (one, other):
-        each.s(8, "PA", 1, 6, b"hello")
+        each.s(8, "PA", 1, 1 + len(HELLO), HELLO)
     asked = min(left, second) - 0.5
-    other.c(asked, "PA", 6, 6, b"more")
+    behind = 1 + len(HELLO)
+    other.c(asked, "PA", behind, behind, b"more")
     for time in sorted((left, second)):
         if time == left:
-            one.c(left, "FA", 6, 6)
+            one.c(left, "FA", behind, behind)
         else:
-            other.s(second, "PA", 6, 10, b"more")
+            other.s(second, "PA", behind, behind + 4, b"more")
     return tell(wire).stream(0)
 
 
