@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import pcapdiag
 
@@ -16,6 +17,10 @@ PACKAGE_ROOT = Path(pcapdiag.__file__).resolve().parents[1]
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+# How long an example takes is the machine's matter.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -67,9 +67,7 @@ def test_cut_at_every_byte(tmp_path: Path, data: bytes, ends: list[int]) -> None
             assert data is PCAPNG
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sample=st.sampled_from(SAMPLES),
     flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), min_size=1, max_size=4),
@@ -100,9 +98,7 @@ def test_flipped_bytes(
     ]
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.sampled_from([PCAP[:24], PCAPNG[:96], b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"]),
     rest=st.binary(max_size=400),

@@ -248,7 +248,7 @@ DRIFTS = st.floats(-4e-4, 4e-4)
 GRAINS = st.sampled_from([1, 100, 1_000])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(CONNECTIONS, OFFSETS, DRIFTS, GRAINS, GRAINS)
 def test_the_true_time_is_always_within_the_bound(
     connections: list[tuple[float, list[list[float]], bool]],
@@ -269,7 +269,7 @@ def test_the_true_time_is_always_within_the_bound(
             assert abs(clock.to_first(said) - time) <= clock.error_at(said) + room
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=40, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 1 << 32), offset=OFFSETS, drift=DRIFTS)
 def test_a_step_is_found_and_the_bounds_hold_on_both_sides(
     seed: int, offset: int, drift: float

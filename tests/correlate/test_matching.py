@@ -236,7 +236,7 @@ def test_points_that_join_two_halves() -> None:
 FIXED = st.sampled_from(["same", "nat", "renumber", "both", "proxy", "gone"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ways=st.lists(FIXED, min_size=1, max_size=40), seed=st.integers(0, 1 << 30))
 def test_every_connection_is_matched_with_itself_or_with_none(ways: list[str], seed: int) -> None:
     changes: dict[str, Change] = {

@@ -94,7 +94,7 @@ def test_cut_at_every_byte(link: int, data: SupportsBytes) -> None:
 
 @pytest.mark.parametrize("link", LINK_TYPES)
 @given(data=st.binary(max_size=200), more=st.sampled_from((0, 1, 1500)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_random_bytes(link: int, data: bytes, more: int) -> None:
     check(data, link, more)
 
@@ -105,7 +105,7 @@ def test_random_bytes(link: int, data: bytes, more: int) -> None:
     patches=st.lists(st.tuples(st.integers(0, 199), st.integers(0, 255)), max_size=4),
     more=st.sampled_from((0, 1, 1500, (1 << 32) - 1 - 262144)),
 )
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 def test_bent_and_cut_packets(
     wrapped: tuple[int, bytes], cut: int, patches: list[tuple[int, int]], more: int
 ) -> None:
@@ -117,7 +117,7 @@ def test_bent_and_cut_packets(
 
 
 @given(options=st.binary(min_size=4, max_size=40), cut=st.integers(0, 60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_random_options(options: bytes, cut: int) -> None:
     options = options[: len(options) // 4 * 4]
     size = 20 + len(options)
@@ -128,7 +128,7 @@ def test_random_options(options: bytes, cut: int) -> None:
 
 
 @given(data=st.binary(max_size=120))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_random_reassembled_datagram(data: bytes) -> None:
     packet = Packet()
     packet.load(data)

@@ -85,7 +85,7 @@ LINES = st.builds(
 ERRORS = st.builds(icmp, st.sampled_from([3, 11, 5]), st.integers(0, 15), st.just("10.0.0.1"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(LINES, min_size=1, max_size=14),
     st.lists(ERRORS, max_size=1),

@@ -76,9 +76,7 @@ def test_damaged_lines(tmp_path: Path, product: Product) -> None:
         check(read_all(path, product, form))
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=400), product=st.sampled_from(PRODUCTS))
 def test_any_bytes(tmp_path: Path, content: bytes, product: Product) -> None:
     path = tmp_path / "a.log"
@@ -86,9 +84,7 @@ def test_any_bytes(tmp_path: Path, content: bytes, product: Product) -> None:
     check(read_all(path, product))
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     form=st.lists(st.sampled_from([*PIECES, *FORMS.values(), "$status", "%ST"]), max_size=6).map(
         "".join
@@ -105,9 +101,7 @@ def test_any_format(tmp_path: Path, form: str, product: Product) -> None:
     check(read_all(path, source.product, source.form))
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.lists(st.sampled_from([*PIECES, "json_format:\n  a: ", "log_format x '", "\n"])))
 def test_any_configuration(tmp_path: Path, content: list[str]) -> None:
     (tmp_path / "proxy.conf").write_text("".join(content))

@@ -210,7 +210,7 @@ def test_the_same_certificate_becomes_the_same_and_another_key_another() -> None
     assert other.result != rewritten(der)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_ones_never_raise_and_keep_their_length(data: st.DataObject) -> None:
     der = bytearray(DER)

@@ -158,7 +158,7 @@ def test_a_cut_message_is_rewritten_as_far_as_it_goes(cut: int) -> None:
     kind=st.sampled_from((1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 41, 64, 65, 250)),
     patches=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 255)), max_size=5),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_bytes(message: bytes, kind: int, patches: list[tuple[int, int]]) -> None:
     renamer = Renamer(KEY)
     assert len(rewrite(message, renamer)) == len(message)

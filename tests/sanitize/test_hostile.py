@@ -37,7 +37,7 @@ def test_cut_at_every_byte(link: int, packet: bytes) -> None:
 
 @pytest.mark.parametrize("link", LINK_TYPES)
 @given(data=st.binary(max_size=200), more=st.sampled_from((0, 1, 1500)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_random_bytes(link: int, data: bytes, more: int) -> None:
     check(data, link, more)
 
@@ -53,7 +53,7 @@ def test_icmp_behind_options_that_were_not_captured(protocol: int) -> None:
     patches=st.lists(st.tuples(st.integers(0, 199), st.integers(0, 255)), max_size=4),
     more=st.sampled_from((0, 1, 1500, (1 << 32) - 1 - 262144)),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_bent_and_cut_packets(
     wrapped: tuple[int, bytes], cut: int, patches: list[tuple[int, int]], more: int
 ) -> None:

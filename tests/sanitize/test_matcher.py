@@ -14,7 +14,7 @@ SOME = st.binary(max_size=10).map(lambda data: bytes(97 + one % 3 for one in dat
 
 
 @given(st.lists(SOME, max_size=5, unique=True), st.lists(SOME, max_size=40).map(b"".join))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_all_are_found(needles: list[bytes], data: bytes) -> None:
     expected = [
         (at, one) for one in needles if one for at in range(len(data)) if data.startswith(one, at)

@@ -59,7 +59,7 @@ def damaged(draw: st.DrawFn) -> list[Segment]:
     return segments
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(damaged(), st.booleans())
 def test_damaged_streams_never_raise_and_keep_their_lengths(
     segments: list[Segment], started: bool
@@ -67,7 +67,7 @@ def test_damaged_streams_never_raise_and_keep_their_lengths(
     replaced(segments, started=started)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_any_bytes_may_come(first: bytes, second: bytes) -> None:
     replaced([(True, 0, first), (False, 0, second), (True, len(first), second)])

@@ -162,7 +162,7 @@ def test_the_scan_finds_nothing_in_what_was_sanitised(
 
 
 @given(st.text(max_size=80))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text(line: str) -> None:
     sanitizer = TextSanitizer(Renamer(KEY))
     assert isinstance(sanitizer.text(line), str)
@@ -170,7 +170,7 @@ def test_any_text(line: str) -> None:
 
 
 @given(st.ip_addresses())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_address_is_found(address: object) -> None:
     renamer = Renamer(KEY)
     line = TextSanitizer(renamer).text(f"at [{address}] x")

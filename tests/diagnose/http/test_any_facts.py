@@ -86,7 +86,7 @@ STORIES = st.sampled_from(
 
 
 @given(STORIES, st.lists(EXCHANGES, max_size=4, unique_by=lambda one: one.index))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_facts_are_judged_and_told(story: Story, exchanges: list[Exchange]) -> None:
     facts = HttpFacts(requests=len(exchanges), exchanges=exchanges)
     told = replace(story, application=Application("http1", "http1", http=facts))
@@ -106,7 +106,7 @@ def test_any_facts_are_judged_and_told(story: Story, exchanges: list[Exchange]) 
 
 
 @given(STORIES, EXCHANGES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_what_a_kind_of_request_needs_only_spares_the_asking(
     story: Story, exchange: Exchange
 ) -> None:

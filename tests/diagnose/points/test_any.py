@@ -28,7 +28,7 @@ packets = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=60, phases=[Phase.explicit, Phase.generate])
 @given(packets, st.booleans(), st.sampled_from([100, 3000, 20_000]))
 def test_any_packets_are_judged(
     rows: list[tuple[bool, int, str, int, int, int, tuple[int, ...]]], known: bool, last: int

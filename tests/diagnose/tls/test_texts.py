@@ -135,7 +135,7 @@ FLAGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LINES, max_size=7), FLAGS)
 def test_any_facts_give_a_verdict_with_texts(lines: list[Line], facts: Facts) -> None:
     story = tls.scene(*lines, **facts)

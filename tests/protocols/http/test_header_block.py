@@ -58,7 +58,7 @@ FIELD = st.tuples(
 
 
 @given(st.lists(st.lists(FIELD, max_size=12), max_size=12), st.booleans())
-@given_settings(max_examples=80, deadline=None)
+@given_settings(max_examples=80)
 def test_blocks_decode_as_they_were_encoded(
     heads: list[list[tuple[str, str]]], huffman: bool
 ) -> None:

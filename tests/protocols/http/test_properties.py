@@ -104,7 +104,7 @@ def small_parts(piece: Piece, sizes: list[int]) -> list[Piece]:
 
 @pytest.mark.parametrize("said", [http1(), http2()], ids=["http1", "http2"])
 @given(sizes=st.lists(st.integers(1, 30), max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_split_gives_the_same_facts(said: list[Piece], sizes: list[int]) -> None:
     split = [part for piece in said for part in small_parts(piece, sizes)]
     assert converse(split) == converse(said)
@@ -138,14 +138,14 @@ TALK = st.lists(
 
 
 @given(TALK, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_bytes_raise(lines: list[tuple[bool, bytes, bytes, int]], started: bool) -> None:
     said = [(end, first + rest, hole) for end, first, rest, hole in lines]
     converse(pieces(*said), started)
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_damaged_conversations_do_not_raise(seed: int) -> None:
     choose = random.Random(seed)
     damaged = []
