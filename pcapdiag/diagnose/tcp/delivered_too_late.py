@@ -12,7 +12,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.bare import PROMPT, is_bare
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.goodbye import asks_for_answer
-from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase
 from pcapdiag.diagnose.tcp.data_timeout import KIND, who
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck, carries
 from pcapdiag.diagnose.timing import duration
@@ -34,17 +34,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     stuck = _repeated(story, end)
     if stuck is None or story.responder.fin_frame:
         return None
-    return Judgement(
-        code=KIND.code,
-        failed=True,
-        phase="before_response",
-        confidence=0.85,
-        frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame),
-        ended_by="initiator",
-        candidates=who(story, context, stuck, end),
-        alternatives=(OtherCode("tcp.state_lost", 0.1),),
-        facts=_facts(story, stuck, end),
-    )
+    facts = _facts(story, stuck, end)
+    return _judgement(story, context, stuck, end, "before_response", "tcp.state_lost", facts)
 
 
 def match_left(story: Story, context: Context) -> Judgement | None:
@@ -64,26 +55,39 @@ def match_left(story: Story, context: Context) -> Judgement | None:
         return None
     size, tries = f"{stuck.length:,} bytes", stuck.repeats + 1
     sender, receiver = story.initiator.address, story.responder.address
+    facts = {
+        "sender": sender,
+        "receiver": receiver,
+        "what": f"{sender} sent the same {size} {tries} times, and left before one arrived",
+        "how": (
+            f"{sender} sent {size} of its request to {receiver} (frame {stuck.first_frame}) "
+            f"and repeated them until frame {stuck.last_frame}; none was acknowledged in "
+            f"{duration(end.time - stuck.first_time)}."
+        ),
+        "then": gave_up(story, end),
+    }
+    return _judgement(story, context, stuck, end, "in_request", "tcp.initiator_abort", facts)
+
+
+def _judgement(
+    story: Story,
+    context: Context,
+    stuck: Stuck,
+    end: Ending,
+    phase: Phase,
+    other: str,
+    facts: dict[str, str],
+) -> Judgement:
     return Judgement(
         code=KIND.code,
         failed=True,
-        phase="in_request",
+        phase=phase,
         confidence=0.85,
         frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame),
         ended_by="initiator",
         candidates=who(story, context, stuck, end),
-        alternatives=(OtherCode("tcp.initiator_abort", 0.1),),
-        facts={
-            "sender": sender,
-            "receiver": receiver,
-            "what": f"{sender} sent the same {size} {tries} times, and left before one arrived",
-            "how": (
-                f"{sender} sent {size} of its request to {receiver} (frame {stuck.first_frame}) "
-                f"and repeated them until frame {stuck.last_frame}; none was acknowledged in "
-                f"{duration(end.time - stuck.first_time)}."
-            ),
-            "then": gave_up(story, end),
-        },
+        alternatives=(OtherCode(other, 0.1),),
+        facts=facts,
     )
 
 
