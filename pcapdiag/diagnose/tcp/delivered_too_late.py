@@ -14,7 +14,7 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.goodbye import asks_for_answer
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase
 from pcapdiag.diagnose.tcp.data_timeout import KIND, who
-from pcapdiag.diagnose.tcp.unacknowledged import Stuck, carries
+from pcapdiag.diagnose.tcp.unacknowledged import Stuck, carries, in_vain
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
@@ -110,17 +110,8 @@ def _missing(story: Story, end: Ending) -> Stuck | None:
     first, last = tries[0], tries[-1]
     if last.time - first.time < TRIED:
         return None
-    return Stuck(
-        by_initiator=True,
-        first_frame=first.frame,
-        first_time=first.time,
-        last_frame=last.frame,
-        last_time=last.time,
-        repeats=len(tries) - 1,
-        last_pause=last.time - tries[-2].time,
-        length=first.length,
-        alive=any(p.time > first.time for p in before if not p.from_initiator),
-    )
+    heard = any(p.time > first.time for p in before if not p.from_initiator)
+    return in_vain(tries, alive=heard)
 
 
 def is_abandoned(end: Ending) -> bool:

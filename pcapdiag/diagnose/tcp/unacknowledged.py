@@ -83,9 +83,20 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         tries += _later_repeats(story, initiator, acked)
     if len(tries) < 2:
         return None
+    alive = _sent_after(story, not initiator, tries[0].time)
+    sacked = any(
+        p.sack and seq_after(p.sack[0], acked)
+        for p in story.packets
+        if p.from_initiator != initiator
+    )
+    return in_vain(tries, alive=alive, sacked=sacked)
+
+
+def in_vain(tries: list[PacketFact], *, alive: bool, sacked: bool = False) -> Stuck:
+    """Return what two transmissions or more of the same bytes have in common."""
     first, last = tries[0], tries[-1]
     return Stuck(
-        by_initiator=initiator,
+        by_initiator=first.from_initiator,
         first_frame=first.frame,
         first_time=first.time,
         last_frame=last.frame,
@@ -93,12 +104,8 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         repeats=len(tries) - 1,
         last_pause=last.time - tries[-2].time,
         length=first.length,
-        alive=_sent_after(story, not initiator, first.time),
-        sacked=any(
-            p.sack and seq_after(p.sack[0], acked)
-            for p in story.packets
-            if p.from_initiator != initiator
-        ),
+        alive=alive,
+        sacked=sacked,
     )
 
 
