@@ -172,7 +172,7 @@ class Analysis(Following):
         self.tracker.close()
         for address, name in self.capture.names.items():
             self.names.add(address, name, "capture")
-        self.surroundings.conclude()
+        self.surroundings.conclude(firewall_log=self.capture.of_a_firewall)
 
     def tell(self, archived: Archived) -> Told:
         """Judge a connection knowing the whole capture."""

@@ -67,7 +67,7 @@ class Surroundings:
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
 
-    def conclude(self) -> None:
+    def conclude(self, *, firewall_log: bool) -> None:
         """Say that the whole capture has been read: contexts are final from now on."""
         tracker = self._tracker
         hosts: dict[str, HostFacts] = {}
@@ -83,6 +83,7 @@ class Surroundings:
             capture_hosts=capture_hosts(base),
             networks=networks(hosts.values()),
             neighbours=neighbours(hosts.values()),
+            firewall_log=firewall_log,
             nobody_answers=_nobody_answers(tracker.table.hosts.values()),
             nobody_repeats=_nobody_repeats(tracker.table.hosts.values()),
         )
