@@ -224,5 +224,4 @@ WORDS: dict[str, Callable[[Story], str]] = {
     "syns": lambda story: counted(story.syn_count, "SYN"),
     "request_bytes": lambda story: counted(story.turn.request_bytes, "byte"),
     "response_bytes": lambda story: counted(answer_in_time(story), "byte"),
-    "gap": lambda story: duration(story.turn.gap),
 }
