@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
@@ -17,6 +16,7 @@ from pcapdiag.diagnose.tls_asked import SMALL_RECORD, small_record, unanswered_r
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
 from pcapdiag.model.harmless import is_text
+from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import MASK32, seq_distance
 from pcapdiag.model.story import Story, Turn
@@ -124,7 +124,7 @@ def asks_for_answer(story: Story) -> bool:
     if turn.index == 1 and _is_first_message(story):
         cancels = head.startswith(CANCEL_REQUEST) or _cancels_unread(story)
         return not (cancels or (story.greeting_bytes and _quits(turn)))
-    if head.startswith(METHODS):
+    if head.startswith(STARTS):
         return True
     if roles_guessed(story):
         return False
