@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
+from pcapdiag.diagnose.peers import wants_no_answer
 from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
 from pcapdiag.diagnose.timing import IDLE, round_trip
@@ -126,6 +127,8 @@ def asks_for_answer(story: Story) -> bool:
         return not (cancels or (story.greeting_bytes and _quits(turn)))
     if head.startswith(STARTS):
         return True
+    if wants_no_answer(story):
+        return False
     if roles_guessed(story):
         return False
     if story.hello_initiator.startswith(H2_PREFACE):
