@@ -64,7 +64,7 @@ def test_every_method_is_a_request_and_other_words_are_none() -> None:
     words = [*METHODS, "EHLO", "USER", "HELP", "LIST", "PING", "QUIT", "INFO", "SELE"]
     for word in words:
         line = bytearray(f"{word} /x".encode())
-        assert bool(is_request(line, 0, len(line))) == (f"{word} "[:4] in known), word
+        assert bool(is_request(memoryview(line), 0, len(line))) == (f"{word} "[:4] in known), word
 
 
 @pytest.mark.parametrize("close", ["c", "s"])
