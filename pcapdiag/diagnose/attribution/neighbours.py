@@ -10,8 +10,10 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.timing import clock_unit, too_fast
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, hops_text
 from pcapdiag.diagnose.attribution.view import ResetView, duration
-from pcapdiag.model.addresses import network_of
+from pcapdiag.model.addresses import is_public, network_of
+from pcapdiag.model.context import Context
 from pcapdiag.model.packet import INITIAL_TTLS
+from pcapdiag.model.story import Story
 from pcapdiag.model.units import counted
 
 ENOUGH = 2
@@ -60,6 +62,26 @@ def answer_time(view: ResetView) -> Signal | None:
         f"{network_of(view.end.address)} never took less than {duration(nearest)}"
     )
     return signal("too_fast_for_neighbours", "path", detail, (syn.frame, view.reset.frame))
+
+
+def answered_for_all(story: Story, context: Context) -> Signal | None:
+    """Find that the responder's acknowledgments are made on the initiator's own link.
+
+    They show then that something there took the segments, and nothing of the server.
+    """
+    on_link = all(p.ttl in INITIAL_TTLS for p in story.packets)
+    address = story.responder.address
+    if not (context.one_answers_for_all and on_link and is_public(address)):
+        return None
+    last = next((p for p in reversed(story.packets) if not p.from_initiator), None)
+    if last is None:
+        return None
+    detail = (
+        f"ACKs of {address} come from the capture's own link (TTL {last.ttl}, never lowered), as "
+        "those of several other networks do: a VPN client's own stack or a transparent proxy makes "
+        "them, so that they do not show that the server had anything"
+    )
+    return signal("answered_for_all", "path", detail, (last.frame,))
 
 
 def _at_gateway(view: ResetView) -> Signal | None:
