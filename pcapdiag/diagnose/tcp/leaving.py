@@ -290,7 +290,7 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
     turn = story.turn
     asked, frame = _asked_words(story, how)
-    word = "FIN" if how.cancel is None else "RST_STREAM"
+    word = how.end.word if how.cancel is None else "RST_STREAM"
     return {
         "asked": asked if turn.index else "nothing yet, for the server speaks first",
         "request_frame": frame,
