@@ -56,3 +56,21 @@ def test_who_is_blamed(
     told = one.verdict.attribution
     assert told.side == side
     assert ("answered_for_all" in [e.signal for e in told.evidence]) == (side == "unknown")
+
+
+@pytest.mark.parametrize(("shook", "is_relay"), [(40, True), (0.3, False)])
+def test_one_connection_shows_a_relay_by_its_slow_handshake(
+    shook: float, is_relay: bool, tmp_path: Path
+) -> None:
+    wire = Wire()
+    asked = 1 + len(REQUEST)
+    link = Link(wire, End("10.8.0.2", 40000, 1, CLIENT_MAC), End(PUBLIC[0], 80, 1, OTHER_MAC))
+    link.handshake(0, rtt=shook)
+    link.c(45, "PA", 1, 1, REQUEST)
+    link.s(45.2, "A", 1, asked)
+    link.c(30_045, "FA", asked, 1)
+    (one,) = pcapdiag.analyze(wire.save(tmp_path / "a.pcap")).connections
+    told = one.verdict.attribution
+    assert ("answered_for_all" in [e.signal for e in told.evidence]) == is_relay
+    assert told.side == "responder"
+    assert (told.confidence < 0.93) == is_relay
