@@ -115,11 +115,11 @@ class Wifi:
     def _wifi_data(self, control: int, flags: int, padded: int) -> int:
         """Read a data frame with these two bytes of frame control."""
         o = self.position
+        if control & 0x4F != 0x08:
+            # Management, control (which are short), and data frames without data.
+            return _NOTHING
         if self.end - o < 24:
             return _CUT
-        if control & 0x4F != 0x08:
-            # Management, control, and data frames without data.
-            return _NOTHING
         source = o + 10
         size = 24
         if flags & 3 == 3:

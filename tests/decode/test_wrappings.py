@@ -175,6 +175,7 @@ def test_what_is_recognised_and_not_read_is_counted(
         (105, wifi() / bytes(40)),
         (105, bytes((0x48, 1)) + bytes(60)),
         (105, bytes((0x80, 0)) + bytes(60)),
+        (105, b"\xd4\0" + bytes(8)),
         (RAW, udp(4500) / (bytes(4) + b"\1" * 40)),
         (RAW, udp(4500) / b"\xff"),
         (RAW, udp(51820) / b"hello, this is no WireGuard"),
