@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.ending import ending
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.work import Work, work
-from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, judged, play
+from pcapdiag.model.story import Story
+from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, Line, S, around, judged, play
 
 JOINED = (C("SYN", multipath=True), S("SYN,ACK", multipath=True), C("ACK", multipath=True))
 ANSWER = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", SHORT))
@@ -42,20 +45,30 @@ def test_a_reset_before_any_answer_still_counts() -> None:
     assert work(play(*JOINED, *closed)) is Work.UNKNOWN
 
 
+def fast_closed(*lines: Line) -> Story:
+    """The last packet but one is an ACK with MP_FASTCLOSE."""
+    story = play(*lines)
+    *before, closing, answer = story.packets
+    story.packets = (*before, replace(closing, fast_close=True), answer)
+    return story
+
+
 @pytest.mark.parametrize("after", [40, 30_000])
 def test_a_fast_close_is_its_senders_and_the_reset_that_answers_it_is_an_effect(
     after: float,
 ) -> None:
     """RFC 8684 section 3.5: an ACK with MP_FASTCLOSE, to which the other end answers by RST."""
     asked = (C("PSH,ACK", GET), S("ACK"))
-    closed = (C("ACK", after=after, multipath=True, fast_close=True), S("RST", win=0))
-    end = ending(play(*JOINED, *asked, *closed))
+    closed = (C("ACK", after=after, multipath=True), S("RST", win=0))
+    story = fast_closed(*JOINED, *asked, *closed)
+    end = ending(story)
     assert end is not None
     assert (end.by_initiator, end.word, end.reset) == (True, "MP_FASTCLOSE", None)
-    assert judged(*JOINED, *asked, *closed).code == "ok"
+    assert judge(story, around(story)).code == "ok"
 
 
 def test_a_fast_close_of_a_stream_that_had_its_answer() -> None:
     served = (C("PSH,ACK", GET), S("PSH,ACK", OK), C("ACK"))
-    closed = (C("ACK", after=9000, multipath=True, fast_close=True), S("RST", win=0))
-    assert judged(*JOINED, *served, *closed).code == "ok"
+    closed = (C("ACK", after=9000, multipath=True), S("RST", win=0))
+    story = fast_closed(*JOINED, *served, *closed)
+    assert judge(story, around(story)).code == "ok"
