@@ -19,7 +19,7 @@ from tests.decode.scapy_packets import ether, ip4, ip6, tcp
 from tests.decode.test_link_layers import LINKS
 from tests.decode.wrappings import WRAPPINGS
 
-LINK_TYPES = (*sorted(linktypes.READ), 107)
+LINK_TYPES = (*sorted(linktypes.READ), 189)
 KINDS = range(headers.UNKNOWN_LINK + 1)
 NAMES = [
     "cut", "mac", "vlan", "vni", "direction", "ifindex", "version", "tos", "ip_id", "df", "ttl",

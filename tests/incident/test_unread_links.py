@@ -12,16 +12,16 @@ from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.pipeline import correlate
 from tests.capture.build import Pcapng, pcap, write
 
-FRAME_RELAY, ETHERNET, WIFI = 107, 1, 105
+USB, ETHERNET, WIFI = 189, 1, 105
 
 
 def test_a_capture_that_nothing_can_be_read_of_is_refused(tmp_path: Path) -> None:
     """Its packets may hold any failure: "nothing failed" would be wrong."""
-    path = write(tmp_path / "a.pcap", pcap([(1, bytes(60))], link=FRAME_RELAY))
+    path = write(tmp_path / "a.pcap", pcap([(1, bytes(60))], link=USB))
     with pytest.raises(LinkTypeError) as refused:
         pcapdiag.analyze(path)
     assert refused.value.byte == 20
-    assert str(refused.value).startswith(f"{path}: byte 20: link type FRELAY is not read: ")
+    assert str(refused.value).startswith(f"{path}: byte 20: link type USB_LINUX is not read: ")
     with pytest.raises(LinkTypeError):
         correlate(
             [CapturePoint("a", (str(path),)), CapturePoint("b", (str(path),))], AnalyzeOptions()
@@ -29,16 +29,16 @@ def test_a_capture_that_nothing_can_be_read_of_is_refused(tmp_path: Path) -> Non
 
 
 def test_one_without_packets_is_not(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.pcap", pcap([], link=FRAME_RELAY))
+    path = write(tmp_path / "a.pcap", pcap([], link=USB))
     assert pcapdiag.analyze(path).capture.packets == 0
 
 
 def test_an_interface_that_is_not_read_is_told(tmp_path: Path) -> None:
-    capture = Pcapng().interface(link=FRAME_RELAY).interface(link=ETHERNET)
+    capture = Pcapng().interface(link=USB).interface(link=ETHERNET)
     path = write(tmp_path / "a.pcapng", capture.packet(1, bytes(60)).data)
     told = pcapdiag.analyze(path).capture
     assert told.undecoded_packets == 1
-    assert told.notes == ["packets of link type FRELAY were not looked into: it is not read"]
+    assert told.notes == ["packets of link type USB_LINUX were not looked into: it is not read"]
 
 
 def encrypted(number: int) -> list[tuple[int, bytes]]:
