@@ -33,6 +33,7 @@ def cut(capture: Path, folder: Path) -> Path:
         ("tls.version_mismatch-nginx", "tls.version_mismatch"),
         ("tls.handshake_reset-server", "tls.handshake_reset"),
         ("healthy-keepalive-tls", "ok"),
+        ("healthy-tls-server-closes-first", "ok"),
     ],
 )
 def test_the_handshakes_end_is_told_without_the_hello(tmp_path: Path, name: str, code: str) -> None:
