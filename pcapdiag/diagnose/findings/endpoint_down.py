@@ -115,7 +115,7 @@ class EndpointDown:
             (outage, endpoint)
             for endpoint, spans in blamed.items()
             if endpoint not in parts
-            for outage in outages(spans)
+            for outage in outages(spans, fleet.last_time)
             if not outage.only_new_ones or _host(endpoint) in fleet.capture_hosts
         ]
         found.sort(key=lambda one: one[0].first)

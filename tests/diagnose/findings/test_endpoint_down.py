@@ -18,7 +18,7 @@ def spans(*rows: tuple[int, float, float, int]) -> Fleet:
     facts = [
         SpanFacts(o, START + int(a * SECOND), START + int(b * SECOND), n) for o, a, b, n in rows
     ]
-    return Fleet(spans={"10.0.2.7:9000": facts})
+    return Fleet(spans={"10.0.2.7:9000": facts}, last_time=max(one.last for one in facts))
 
 
 def down(fleet: Fleet, *connections: Connection) -> list[Finding]:
@@ -52,6 +52,14 @@ def test_down_from_when_until_when_and_what_it_explains() -> None:
 )
 def test_no_outage(rows: list[tuple[int, float, float, int]]) -> None:
     assert down(spans(*rows)) == []
+
+
+def test_what_the_files_end_cut_off_is_no_outage() -> None:
+    """Calls of the last moment may be answered yet."""
+    fleet = spans((CAME_UP, 0, 5, 9), (SILENT, 6, 6.2, 4))
+    assert down(fleet) == []
+    fleet.last_time = START + 9 * SECOND
+    assert [one.count for one in down(fleet)] == [4]
 
 
 def test_a_router_that_cannot_reach_the_host() -> None:
