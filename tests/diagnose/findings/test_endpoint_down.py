@@ -179,6 +179,18 @@ def test_one_that_restarts_again_and_again_is_down_each_time() -> None:
     assert all("stopped taking connections for a while" in one.title for one in found)
 
 
+@pytest.mark.parametrize("hosts", [2, 3])
+def test_many_hosts_silent_at_once_share_what_failed(hosts: int) -> None:
+    """A mobile caller without its uplink hears from nobody."""
+    fleet = spans((CAME_UP, 0, 9, 20), (SILENT, 10, 15, 4), (CAME_UP, 20, 30, 5))
+    others = spans((SILENT, 11, 12, 1)).spans
+    for number in range(hosts):
+        fleet.spans[f"10.0.3.{number}:80"] = next(iter(others.values()))
+    (finding,) = down(fleet)
+    assert ("other hosts did not answer" in finding.detail) is (hosts == 3)
+    assert ("uplink" in finding.fixes[0]) is (hosts == 3)
+
+
 def test_a_device_between_says_nothing_of_the_endpoint() -> None:
     fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 8, 3))
     assert down(fleet, failed_at(7, side="path")) == []
