@@ -9,9 +9,9 @@ How pcapdiag can tell
     others had come up; none came up meanwhile. Where a device between refused them, or a router
     spoke, the endpoint is not blamed; nor where it went on to answer on connections from before and
     its own host was not captured (path.new_flows_dropped). Where three other hosts or more answered
-    nobody at the same time, the finding says so: what they share is likelier. Where refusals and
-    successes alternate as by chance, it is not the endpoint that is down, but one of several
-    servers behind its address.
+    nobody at the same time, and hardly any at others, the finding says so: what they share is
+    likelier. Where refusals and successes alternate as by chance, it is not the endpoint that is
+    down, but one of several servers behind its address.
 
 Usual causes
     - The program crashed, was stopped, or is rolling out.
@@ -69,8 +69,9 @@ AT_ONCE = 2 * SECOND
 """Endpoints that went down within this time of each other went down together."""
 TRYING = 5 * SECOND
 """How long a connection that nobody answers has its SYN repeated, at least."""
-MANY_HOSTS = 3
-"""Other hosts, silent at the same time, of which one cause is likelier than as many (judgement)."""
+MANY_HOSTS, TIMES_BY_CHANCE = 3, 3
+"""Other hosts, silent at the same time, that have one cause sooner than as many; and how many times
+as many they are as in any such time of the capture (judgement)."""
 
 
 class _Failed(msgspec.Struct):
@@ -159,7 +160,7 @@ class EndpointDown:
         if failed.gone:
             detail += "; a router said that it cannot reach the host"
         others, hosts = _at_once(outage, endpoint, found), _silent_too(outage, endpoint, fleet)
-        if hosts >= MANY_HOSTS:
+        if hosts:
             detail += (
                 f"; {hosts:,} other hosts did not answer new connections then either: what they "
                 "share is likelier, a way or the callers' own network"
@@ -184,7 +185,7 @@ class EndpointDown:
                 "seconds": (until - outage.first) / 1e9,
                 "back": int(bool(outage.until)),
             },
-            fixes=[_SHARED] * (hosts >= MANY_HOSTS) + _FIXES[bool(outage.refused)],
+            fixes=[_SHARED] * bool(hosts) + _FIXES[bool(outage.refused)],
             commands=[] if outage.refused else _queue_commands(endpoint),
         )
 
@@ -277,18 +278,22 @@ def _at_once(outage: Outage, endpoint: str, found: list[tuple[Outage, str]]) -> 
 
 
 def _silent_too(outage: Outage, endpoint: str, fleet: Fleet) -> int:
-    """Return how many other hosts answered no new connection within a silent outage."""
+    """Return how many other hosts answered no new connection within a silent outage.
+
+    0 where they are few, or not many more than at other times: some peers are never there.
+    """
     if outage.refused:
         return 0
-    silent = {
-        _host(name)
+    since, until = outage.first - TRYING, outage.last + TRYING
+    silent = [
+        (_host(name), span.first <= until and span.last >= since)
         for name, spans in fleet.spans.items()
         for span in spans
-        if span.outcome == SILENT
-        and span.first <= outage.last + TRYING
-        and span.last >= outage.first - TRYING
-    }
-    return len(silent - {_host(endpoint)})
+        if span.outcome == SILENT and _host(name) != _host(endpoint)
+    ]
+    then, ever = {host for host, within in silent if within}, {host for host, _ in silent}
+    by_chance = len(ever) * (until - since) / max(1, fleet.last_time - fleet.first_time)
+    return len(then) if len(then) >= max(MANY_HOSTS, TIMES_BY_CHANCE * by_chance) else 0
 
 
 _SHARED = (
