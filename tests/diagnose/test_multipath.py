@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.work import Work, work
-from tests.diagnose.playbook import GET, HANDSHAKE, SHORT, C, S, judged, play
+from tests.diagnose.playbook import GET, HANDSHAKE, SHORT, C, Line, S, judged, play
 
 JOINED = (C("SYN", multipath=True), S("SYN,ACK", multipath=True), C("ACK", multipath=True))
 ANSWER = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", SHORT))
@@ -37,3 +40,11 @@ def test_a_reset_before_any_answer_still_counts() -> None:
     assert judged(*JOINED, *lines).code == "tcp.reset_before_response"
     closed = (C("PSH,ACK", GET), S("ACK"), S("FIN,ACK", after=90))
     assert work(play(*JOINED, *closed)) is Work.UNKNOWN
+
+
+@pytest.mark.parametrize("end", [S("RST,ACK", after=5_000, win=500), S("FIN,ACK", after=5_000)])
+def test_a_subflow_in_reserve_is_closed_with_the_others(end: Line) -> None:
+    """RFC 8684 section 3.3.8: a backup path is not used while another one works."""
+    assert not judged(*JOINED, end).failed
+    assert judged(*HANDSHAKE, end).failed
+    assert judged(*JOINED, replace(end, after=1)).failed

@@ -187,6 +187,23 @@ def test_one_that_restarts_again_and_again_is_down_each_time() -> None:
     assert all("stopped taking connections for a while" in one.title for one in found)
 
 
+@pytest.mark.parametrize(
+    ("then", "at_other_times", "shared"), [(2, 0, False), (3, 0, True), (3, 8, False)]
+)
+def test_many_hosts_silent_at_once_share_what_failed(
+    then: int, at_other_times: int, shared: bool
+) -> None:
+    """A mobile caller without its uplink hears from nobody; some peers are never there."""
+    fleet = spans((CAME_UP, 0, 9, 20), (SILENT, 10, 15, 4), (CAME_UP, 20, 30, 5))
+    fleet.first_time, fleet.last_time = START, START + 100 * SECOND
+    for number in range(then + at_other_times):
+        at = 11 if number < then else 30 + number
+        fleet.spans[f"10.0.3.{number}:80"] = spans((SILENT, at, at, 1)).spans["10.0.2.7:9000"]
+    (finding,) = down(fleet)
+    assert ("other hosts did not answer" in finding.detail) is shared
+    assert ("uplink" in finding.fixes[0]) is shared
+
+
 def test_a_device_between_says_nothing_of_the_endpoint() -> None:
     fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 8, 3))
     assert down(fleet, failed_at(7, side="path")) == []

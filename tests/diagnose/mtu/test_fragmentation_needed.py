@@ -29,6 +29,20 @@ def test_smaller_ones_vanished_too() -> None:
     assert "smaller MTU further on" in found.facts["reaction"]
 
 
+def test_an_old_router_names_no_size() -> None:
+    """RFC 1191 section 5: it leaves the field zero."""
+    told = icmp(3, 4, "10.0.9.1")
+    found = failed(told, *again(BIG, 200, 400, 800))
+    assert found.numbers == {"mtu": 0, "by_initiator": 1, "vanished_size": 1488}
+    assert found.facts["room"] == "less than 1488 bytes"
+    assert "old size" in found.facts["reaction"]
+    small = C("ACK", b"x" * 1200, 200, seq=1_000_028, lost=True)
+    assert sides(failed(told, small, *again(small, 400, 800)))["path"] > 0.9
+    lines = (BIG, told, *again(BIG, 1, lost=False), S("ACK"), *EXCHANGE[2:])
+    notes = judged(*HANDSHAKE, *EXCHANGE, *lines, C("FIN,ACK"), S("FIN,ACK"), C("ACK")).notes
+    assert any("a packet was too big" in note for note in notes)
+
+
 def test_heeded_and_mended_is_a_note() -> None:
     lines = (BIG, TOLD, *again(BIG, 1, lost=False), S("ACK"), *EXCHANGE[2:])
     found = judged(*HANDSHAKE, *EXCHANGE, *lines, C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
