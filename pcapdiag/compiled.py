@@ -15,6 +15,7 @@ COMPILED_MODULES = (
     "pcapdiag.decode.links",
     "pcapdiag.decode.rows",
     "pcapdiag.decode.tunnels",
+    "pcapdiag.decode.wifi",
     "pcapdiag.flow.activity",
     "pcapdiag.flow.callers",
     "pcapdiag.flow.closing",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pcapdiag.capture.ahead import Preparation, Preparer
 from pcapdiag.capture.batch import MAX_DROPS, Batch, Interface, drops
 from pcapdiag.capture.facts import FileFacts, Metadata
-from pcapdiag.capture.linktypes import READ, name_of
+from pcapdiag.capture.linktypes import FIREWALL_LOGS, READ, name_of
 from pcapdiag.capture.order import Orderer
 from pcapdiag.capture.reader import FileReader
 from pcapdiag.capture.source import STDIN
@@ -179,6 +179,11 @@ class Capture:
         """Those of them of which no packet is decoded."""
         unread = (one.link_type for one in self.interfaces if one.link_type not in READ)
         return list(dict.fromkeys(map(name_of, unread)))
+
+    @property
+    def of_a_firewall(self) -> bool:
+        """Whether packets are from a firewall's log."""
+        return any(one.link_type in FIREWALL_LOGS for one in self.interfaces)
 
     def check_link_types(self) -> None:
         """Raise LinkTypeError when there are packets, and none that could be decoded."""

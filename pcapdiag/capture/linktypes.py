@@ -62,11 +62,13 @@ NAMES = {
 
 READ = frozenset(
     (
-        *(0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 109, 113, 127, 149, 178, 192),
-        *(228, 229, 239, 258, 276, 281, 282, 284, 285),
+        *(0, 1, 6, 8, 9, 10, 11, 12, 14, 50, 51, 100, 101, 104, 105, 107, 108, 109, 113, 117, 119),
+        *(127, 149, 163, 178, 192, 228, 229, 239, 242, 258, 276, 281, 282, 284, 285),
     )
 )
 """Link types of which packets are decoded (decode/links.py)."""
+FIREWALL_LOGS = frozenset((117, 239))
+"""What a firewall's rules pick: often the first packet of a connection only (pf.conf's ``log``)."""
 
 
 def name_of(link_type: int) -> str:

@@ -366,7 +366,7 @@ class Packet(Tunnels):
             if size < 2 or stop - o < size:
                 if kind == 30:
                     # A snap length cuts it, as it is the last one.
-                    self.multipath = 1
+                    self.multipath |= 1
                 return
             if kind == 8 and size == 10:
                 self.has_timestamps = 1
@@ -388,7 +388,8 @@ class Packet(Tunnels):
             elif kind == 4:
                 self.sack_permitted = 1
             elif kind == 30:
-                self.multipath = 1
+                # The subtype of MP_FASTCLOSE is 7 (RFC 8684 section 3.5).
+                self.multipath |= 3 if size > 2 and self.view[o + 2] >> 4 == 7 else 1
             o += size
 
     def _verify(self, o: int) -> None:

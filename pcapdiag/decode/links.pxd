@@ -1,20 +1,15 @@
 import cython
 
+from pcapdiag.decode.wifi cimport Wifi
 from pcapdiag.model.numbers cimport big16, big32, little32
 
-cdef long long _NOTHING, _CUT, _NO_LINK, _ETHERNET, _SENT_BY_US, _ARPHRD_LOOPBACK, _LEAST_OF_PKTAP, MASK32
-cdef long long _ENCRYPTED_WIFI, _PARTS_OF_WIFI, _DAMAGED_WIFI
+cdef long long _NOTHING, _CUT, _NO_LINK, _ETHERNET, _SENT_BY_US, _ARPHRD_LOOPBACK, _LEAST_OF_PKTAP, _LEAST_OF_PFLOG, _PF_DROP, MASK32
 
 
-cdef class Links:
-    cdef const unsigned char[::1] view
-    cdef public long long position, end, wire_end
-    cdef public long long mac, vlan, vni, direction, ifindex
-    cdef public long long[::1] unread
-
+cdef class Links(Wifi):
     cdef long long _other_link(self, long long link_type) noexcept nogil
+    cdef long long _old_link(self, long long link_type) noexcept nogil
     cdef long long _inner_link(self, long long link_type) noexcept nogil
-    cdef long long _not_read(self, long long what) noexcept nogil
     @cython.locals(o=cython.longlong)
     cdef long long _cooked(self) noexcept nogil
     @cython.locals(o=cython.longlong)
@@ -37,19 +32,17 @@ cdef class Links:
     cdef long long _switch_tag(self, long long size) noexcept nogil
     @cython.locals(o=cython.longlong, flags=cython.longlong)
     cdef long long _juniper(self) noexcept nogil
+    @cython.locals(o=cython.longlong, kind=cython.longlong)
+    cdef long long _pflog(self) noexcept nogil
+    @cython.locals(o=cython.longlong, size=cython.longlong)
+    cdef long long _token_ring(self) noexcept nogil
+    @cython.locals(o=cython.longlong)
+    cdef long long _fddi(self) noexcept nogil
+    @cython.locals(o=cython.longlong)
+    cdef long long _frame_relay(self) noexcept nogil
+    @cython.locals(o=cython.longlong)
+    cdef long long _infiniband(self) noexcept nogil
     @cython.locals(o=cython.longlong, size=cython.longlong, name=cython.longlong, flags=cython.longlong)
     cdef long long _pktap(self) noexcept nogil
-    @cython.locals(size=cython.longlong)
-    cdef long long _radio_header(self, long long o) noexcept nogil
     @cython.locals(o=cython.longlong, size=cython.longlong)
     cdef long long _ppi(self) noexcept nogil
-    @cython.locals(o=cython.longlong, size=cython.longlong, flags=cython.longlong)
-    cdef long long _radiotap(self) noexcept nogil
-    @cython.locals(at=cython.longlong, present=cython.longlong, more=cython.longlong)
-    cdef long long _radiotap_flags(self, long long o, long long stop) noexcept nogil
-    @cython.locals(o=cython.longlong)
-    cdef long long _wifi(self, long long padded) noexcept nogil
-    @cython.locals(o=cython.longlong, source=cython.longlong, size=cython.longlong, several=cython.longlong)
-    cdef long long _wifi_data(self, long long control, long long flags, long long padded) noexcept nogil
-    @cython.locals(o=cython.longlong, vendor=cython.longlong)
-    cdef long long _llc(self) noexcept nogil

@@ -6,21 +6,18 @@ Each method reads one header at ``position`` and leaves the next one's place the
 EtherType of what follows, one of the kinds below that have none, or a result as -1000 - kind.
 
 Layouts: LINKTYPE_* pages of tcpdump.org, RFC 2516 (PPPoE), linux/nfnetlink_log.h (NFLOG), bsd/net/
-pktap.h of Apple's XNU (PKTAP), IEEE 802.11-2020 section 9.2, radiotap.org, the PPI specification
-1.0.10 (CACE), IEEE 802.2 and RFC 1042 (LLC and SNAP), print-juniper.c of tcpdump, net/dsa of Linux
-(tags of a switch), if_enc.h of OpenBSD and FreeBSD.
+pktap.h of Apple's XNU (PKTAP), the PPI specification 1.0.10 (CACE), print-juniper.c of tcpdump,
+net/dsa of Linux (tags of a switch), if_enc.h and if_pflog.h of OpenBSD and FreeBSD, IEEE 802.5
+(token ring), RFC 1390 (FDDI), RFC 2427 (Frame Relay), RFC 2684 (ATM), RFC 4391 and print-ipoib.c
+of tcpdump (InfiniBand).
 """
 
 from __future__ import annotations
 
-from array import array
-
+from pcapdiag.decode.results import CUT, NOTHING
+from pcapdiag.decode.wifi import Wifi
 from pcapdiag.model.numbers import big16, big32, little32
 
-NOTHING = -1000
-"""Nothing that is read follows: what decode() returns as OTHER."""
-CUT = -1006
-"""The header is not whole, or is none: UNDECODED."""
 NO_LINK = -1007
 """A link type that is not read: UNKNOWN_LINK."""
 ETHERNET = 0x6558
@@ -31,36 +28,13 @@ ARPHRD_LOOPBACK = 772
 """Device type of the loopback in cooked captures (linux/if_arp.h)."""
 LEAST_OF_PKTAP = 108
 """Bytes of the shortest header of macOS; newer systems write longer ones."""
+LEAST_OF_PFLOG = 45
+"""Bytes of the shortest header of pflog (OpenBSD 3.4); newer systems write longer ones."""
+PF_DROP = 1
+"""The action of a rule that blocks (net/pfvar.h)."""
 MASK32 = 0xFFFFFFFF
 
-ENCRYPTED_WIFI = 0
-PARTS_OF_WIFI = 1
-DAMAGED_WIFI = 2
-ESP = 3
-WIREGUARD = 4
-MACSEC = 5
-DTLS_CAPWAP = 6
-PARTS_OF_CAPWAP = 7
-PPTP = 8
-L2TPV3 = 9
-UNREAD = (
-    "Wi-Fi frames that are encrypted (airdecap-ng decrypts them with the network's password)",
-    "Wi-Fi frames with parts of packets, or several (fragments, A-MSDU)",
-    "Wi-Fi frames that arrived damaged (bad FCS)",
-    "IPsec ESP, which is encrypted",
-    "WireGuard, which is encrypted",
-    "MACsec, which is encrypted",
-    "CAPWAP, which is encrypted (DTLS)",
-    "CAPWAP with parts of frames",
-    "PPTP (enhanced GRE), which is not read",
-    "L2TPv3, which is not read",
-)
-"""What is recognised and not looked into, by the numbers above."""
-
 # Twins in C of the constants above, which plain Python imports.
-_ENCRYPTED_WIFI = ENCRYPTED_WIFI
-_PARTS_OF_WIFI = PARTS_OF_WIFI
-_DAMAGED_WIFI = DAMAGED_WIFI
 _NOTHING = NOTHING
 _CUT = CUT
 _NO_LINK = NO_LINK
@@ -68,23 +42,12 @@ _ETHERNET = ETHERNET
 _SENT_BY_US = SENT_BY_US
 _ARPHRD_LOOPBACK = ARPHRD_LOOPBACK
 _LEAST_OF_PKTAP = LEAST_OF_PKTAP
+_LEAST_OF_PFLOG = LEAST_OF_PFLOG
+_PF_DROP = PF_DROP
 
 
-class Links:
-    """Where the decoder is in a packet, and what the link layer said of it."""
-
-    def __init__(self) -> None:
-        self.view: bytes | bytearray = b""
-        self.position = 0
-        self.end = 0
-        self.wire_end = 0
-        self.mac = 0
-        self.vlan = 0
-        self.vni = 0
-        self.direction = -1
-        self.ifindex = 0
-        self.unread = array("q", bytes(8 * len(UNREAD)))
-        """Packets of each kind of UNREAD, since the start."""
+class Links(Wifi):
+    """Reads one link layer of a packet."""
 
     def _other_link(self, link_type: int) -> int:
         if link_type == 276:
@@ -126,6 +89,26 @@ class Links:
         if link_type == 282:
             self.position += 4
             return _ETHERNET
+        return self._old_link(link_type)
+
+    def _old_link(self, link_type: int) -> int:
+        """Read what is met least: a firewall's log, old radio headers, links that are no more."""
+        if link_type == 117:
+            return self._pflog()
+        if link_type == 119 or link_type == 163:
+            return self._prism()
+        if link_type == 6:
+            return self._token_ring()
+        if link_type == 8:
+            return self._raw_behind(16)
+        if link_type == 10:
+            return self._fddi()
+        if link_type == 11 or link_type == 100:
+            return self._llc()
+        if link_type == 107:
+            return self._frame_relay()
+        if link_type == 242:
+            return self._infiniband()
         return _NO_LINK
 
     def _inner_link(self, link_type: int) -> int:
@@ -135,10 +118,6 @@ class Links:
         if link_type == 149 or link_type == 258 or link_type == 192:
             return _NO_LINK
         return self._other_link(link_type)
-
-    def _not_read(self, what: int) -> int:
-        self.unread[what] += 1
-        return _NOTHING
 
     def _cooked(self) -> int:
         o = self.position
@@ -274,6 +253,66 @@ class Links:
         self.position = o
         return self._raw() if flags & 0x02 else _ETHERNET
 
+    def _pflog(self) -> int:
+        # What the firewall logs: the packets of some rules, or of each connection the first one.
+        o = self.position
+        if self.end - o < _LEAST_OF_PFLOG or self.view[o] < _LEAST_OF_PFLOG:
+            return _CUT
+        kind = self._raw_behind((self.view[o] + 3) & ~3)
+        if kind > 0 and self.view[o + 2] == _PF_DROP:
+            self.blocked += 1
+        return kind
+
+    def _token_ring(self) -> int:
+        o = self.position
+        if self.end - o < 15:
+            return _CUT
+        if self.view[o + 1] >> 6 != 1:
+            # A frame of the ring's own management.
+            return _NOTHING
+        size = 14
+        if self.view[o + 8] & 0x80:
+            # The way through bridges: the first bit of the source says that it follows.
+            size += self.view[o + 14] & 0x1F
+        self.mac = ((big16(self.view, o + 8) & 0x7FFF) << 32) | big32(self.view, o + 10)
+        self.position = o + size
+        return self._llc()
+
+    def _fddi(self) -> int:
+        o = self.position
+        if self.end - o < 13:
+            return _CUT
+        if self.view[o] & 0xF0 != 0x50:
+            return _NOTHING
+        self.mac = (big16(self.view, o + 7) << 32) | big32(self.view, o + 9)
+        self.position = o + 13
+        return self._llc()
+
+    def _frame_relay(self) -> int:
+        o = self.position
+        if self.end - o < 8:
+            return _CUT
+        # The address has two to four bytes, the lowest bit says which is the last one.
+        o += 2 if self.view[o + 1] & 1 else 3 if self.view[o + 2] & 1 else 4
+        self.position = o + 2
+        if self.view[o] != 0x03:
+            # Cisco's own way: an EtherType.
+            return big16(self.view, o)
+        if self.view[o + 1] == 0xCC:
+            return 0x0800
+        if self.view[o + 1] == 0x8E:
+            return 0x86DD
+        if self.view[o + 1] == 0 and self.view[o + 2] == 0x80:
+            return self._snap(o + 3)
+        return _NOTHING
+
+    def _infiniband(self) -> int:
+        o = self.position
+        if self.end - o < 44:
+            return _CUT
+        self.position = o + 44
+        return big16(self.view, o + 40)
+
     def _pktap(self) -> int:
         o = self.position
         if self.end - o < _LEAST_OF_PKTAP:
@@ -294,13 +333,6 @@ class Links:
         self.position = o + size
         return self._inner_link(little32(self.view, o + 8))
 
-    def _radio_header(self, o: int) -> int:
-        """Return the length of a header of PPI or radiotap, version 0; 0 where it is not whole."""
-        if self.end - o < 8 or self.view[o] != 0:
-            return 0
-        size = self.view[o + 2] | (self.view[o + 3] << 8)
-        return 0 if size < 8 or size > self.end - o else size
-
     def _ppi(self) -> int:
         o = self.position
         size = self._radio_header(o)
@@ -308,84 +340,3 @@ class Links:
             return _CUT
         self.position = o + size
         return self._inner_link(little32(self.view, o + 4))
-
-    def _radiotap(self) -> int:
-        o = self.position
-        size = self._radio_header(o)
-        if size == 0:
-            return _CUT
-        flags = self._radiotap_flags(o, o + size)
-        self.position = o + size
-        if flags & 0x40:
-            return self._not_read(_DAMAGED_WIFI)
-        return self._wifi(flags & 0x20)
-
-    def _radiotap_flags(self, o: int, stop: int) -> int:
-        """Return the flags of a radiotap header, 0 where it has none."""
-        at = o + 4
-        present = little32(self.view, at)
-        more = present
-        at += 4
-        while more >> 31:
-            if stop - at < 4:
-                return 0
-            more = little32(self.view, at)
-            at += 4
-        if present & 1:
-            # A clock of 8 bytes comes first, and fields are aligned in the header.
-            at = o + ((at - o + 7) & ~7) + 8
-        return self.view[at] if present & 2 and at < stop else 0
-
-    def _wifi(self, padded: int) -> int:
-        """Read an 802.11 frame; ``padded``: its header is filled up to 4 bytes."""
-        o = self.position
-        if self.end - o < 2:
-            return _CUT
-        return self._wifi_data(self.view[o], self.view[o + 1], padded)
-
-    def _wifi_data(self, control: int, flags: int, padded: int) -> int:
-        """Read a data frame with these two bytes of frame control."""
-        o = self.position
-        if self.end - o < 24:
-            return _CUT
-        if control & 0x4F != 0x08:
-            # Management, control, and data frames without data.
-            return _NOTHING
-        source = o + 10
-        size = 24
-        if flags & 3 == 3:
-            source = o + 24
-            size = 30
-        elif flags & 2:
-            source = o + 16
-        several = self.view[o + 22] & 0x0F
-        if control & 0x80:
-            if self.end - o < size + 2:
-                return _CUT
-            several |= self.view[o + size] & 0x80
-            size += 6 if flags & 0x80 else 2
-        if flags & 0x40:
-            return self._not_read(_ENCRYPTED_WIFI)
-        if several or flags & 0x04:
-            return self._not_read(_PARTS_OF_WIFI)
-        if padded:
-            size = (size + 3) & ~3
-        if self.end - o < size:
-            return _CUT
-        self.mac = (big16(self.view, source) << 32) | big32(self.view, source + 2)
-        self.position = o + size
-        return self._llc()
-
-    def _llc(self) -> int:
-        o = self.position
-        if self.end - o < 8:
-            # Bridges and switches say short things in LLC alone.
-            return _NOTHING
-        vendor = big16(self.view, o + 4)
-        if big16(self.view, o) != 0xAAAA or big16(self.view, o + 2) != 0x0300:
-            return _NOTHING
-        if vendor != 0 and vendor != 0x00F8:
-            # Bridges write the second one for what came from Ethernet (IEEE 802.1H).
-            return _NOTHING
-        self.position = o + 8
-        return big16(self.view, o + 6)

@@ -14,18 +14,17 @@ draft-foschiano-erspan-03, RFC 3378 (EtherIP), RFC 2661 (L2TP), RFC 5415 (CAPWAP
 
 from __future__ import annotations
 
-from pcapdiag.decode.links import (
+from pcapdiag.decode.links import ETHERNET, Links
+from pcapdiag.decode.results import (
     CUT,
     DTLS_CAPWAP,
     ESP,
-    ETHERNET,
     L2TPV3,
     MACSEC,
     NOTHING,
     PARTS_OF_CAPWAP,
     PPTP,
     WIREGUARD,
-    Links,
 )
 from pcapdiag.model.numbers import big16, big32
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from enum import Enum
 
+from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.story import Turn
 from pcapdiag.protocols.http.heads import head_end
 
 HTTP1 = b"HTTP/1."
 HEAD_END = b"\r\n\r\n"
 LAST_CHUNK = b"\r\n0\r\n\r\n"
-_NAMES = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE"
-METHODS = tuple(f"{name} ".encode() for name in _NAMES.split())
 NO_BODY = (204, 304)
 FIRST_ERROR = 400
 FRAMING = {b"content-length", b"transfer-encoding"}
@@ -97,7 +96,7 @@ def _length(fields: dict[bytes, bytes]) -> int | None:
 def request_incomplete(turn: Turn) -> bool:
     """Return whether HTTP/1 says that the request's head or body had not been sent in full."""
     head = turn.request_head
-    if not head.startswith(METHODS):
+    if not head.startswith(STARTS):
         return False
     end = head_end(head)
     if end < 0:

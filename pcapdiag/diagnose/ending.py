@@ -23,12 +23,23 @@ SURVIVED_AFTER = 50 * MS
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """The FIN or RST that ended the connection; ``reset`` is None for a FIN."""
+    """The FIN or RST that ended the connection; ``reset`` is None for a FIN.
+
+    MP_FASTCLOSE on an ACK ends one of Multipath TCP, and is answered by RST (RFC 8684 section 3.5).
+    """
 
     by_initiator: bool
     frame: int
     time: int
     reset: PacketFact | None = None
+    is_fast_close: bool = False
+
+    @property
+    def word(self) -> str:
+        """What it was."""
+        if self.is_fast_close:
+            return "MP_FASTCLOSE"
+        return "RST" if self.reset is not None else "FIN"
 
     @property
     def actor(self) -> Actor:
@@ -46,7 +57,7 @@ def ending(story: Story) -> Ending | None:
     """
     words = _in_order(story, _closing_words(story))
     first = words[0] if words else None
-    fin = first is not None and first.reset is None and first.by_initiator
+    fin = first is not None and first.word == "FIN" and first.by_initiator
     half = half_closed(story) and not _gave_up_in_tls(story)
     if fin and story.turn.index and (half or _lost_its_answer(story)):
         return words[1] if len(words) > 1 else None
@@ -70,8 +81,7 @@ def gave_up(story: Story, end: Ending | None) -> str:
     """Return the last sentence of a wait in vain: who gave up, and in which frame."""
     if end is None:
         return NOTHING_MORE
-    word = "RST" if end.reset else "FIN"
-    return f"Then {story.half(end.by_initiator).address} gave up ({word} in frame {end.frame})."
+    return f"Then {story.half(end.by_initiator).address} gave up ({end.word} in frame {end.frame})."
 
 
 def _in_order(story: Story, words: list[Ending]) -> list[Ending]:
@@ -115,6 +125,11 @@ def _closing_words(story: Story) -> list[Ending]:
         Ending(initiator, half.fin_frame, half.fin_time)
         for initiator, half in ((True, story.initiator), (False, story.responder))
         if half.fin_frame
+    ]
+    words += [
+        Ending(p.from_initiator, p.frame, p.time, is_fast_close=True)
+        for p in story.packets
+        if p.fast_close and not p.is_rst
     ]
     early, later = story.resets[: story.early_resets], story.resets[story.early_resets :]
     later = (*(r for r in early if _overtook_its_ack(story, r) or _ended_both(story, r)), *later)

@@ -1,7 +1,8 @@
 """What a capture filter for flags leaves of connections that worked: their first packets alone.
 
-``tcp[tcpflags] & tcp-syn != 0`` is a filter that people use. Silence behind its packets says
-nothing: whoever is not answered repeats, so that it is the missing repeats that tell.
+``tcp[tcpflags] & tcp-syn != 0`` is a filter that people use, and a firewall's log is like one.
+Silence behind its packets says nothing: whoever is not answered repeats, so that it is the missing
+repeats that tell.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ def only_first_syn(story: Story, context: Context) -> bool:
     not repeat either, so that several hosts must be silent; or other connections went on without
     an answer, and not a packet of this host was captured: one direction is missing.
     """
-    return story.syn_count == 1 and (context.nobody_answers or _unheard(story, context))
+    first_only = context.nobody_answers or context.firewall_log
+    return story.syn_count == 1 and (first_only or _unheard(story, context))
 
 
 def _unheard(story: Story, context: Context) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
+from pcapdiag.diagnose.peers import wants_no_answer
 from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
 from pcapdiag.diagnose.timing import IDLE, round_trip
@@ -17,6 +17,7 @@ from pcapdiag.diagnose.tls_asked import SMALL_RECORD, small_record, unanswered_r
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
 from pcapdiag.model.harmless import is_text
+from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import MASK32, seq_distance
 from pcapdiag.model.story import Story, Turn
@@ -124,8 +125,10 @@ def asks_for_answer(story: Story) -> bool:
     if turn.index == 1 and _is_first_message(story):
         cancels = head.startswith(CANCEL_REQUEST) or _cancels_unread(story)
         return not (cancels or (story.greeting_bytes and _quits(turn)))
-    if head.startswith(METHODS):
+    if head.startswith(STARTS):
         return True
+    if wants_no_answer(story):
+        return False
     if roles_guessed(story):
         return False
     if story.hello_initiator.startswith(H2_PREFACE):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
 from pcapdiag.diagnose.statements import is_statement
 from pcapdiag.diagnose.timing import IDLE
 from pcapdiag.diagnose.unanswered import asks_a_broker
 from pcapdiag.model.context import Context
+from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import MS
@@ -36,7 +36,7 @@ def known_to_answer(story: Story) -> bool:
     head, hello = story.turn.request_head, story.hello_initiator
     if story.responder.port in QUEUES_IN_TLS and speaks_tls(story):
         return False
-    web = speaks_tls(story) or head.startswith(METHODS) or hello.startswith(H2_PREFACE)
+    web = speaks_tls(story) or head.startswith(STARTS) or hello.startswith(H2_PREFACE)
     return web or is_statement(story)
 
 

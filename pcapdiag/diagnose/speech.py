@@ -11,10 +11,11 @@ from enum import Enum
 
 import msgspec
 
-from pcapdiag.diagnose.completeness import HTTP1, METHODS
+from pcapdiag.diagnose.completeness import HTTP1
 from pcapdiag.diagnose.goodbye import H2_PREFACE
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.harmless import is_text
+from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
@@ -82,7 +83,7 @@ def said(data: bytes) -> Said:
         return tls
     if data.startswith(H2_PREFACE):
         return Said.H2_PREFACE
-    if data.startswith(METHODS):
+    if data.startswith(STARTS):
         return Said.HTTP1_REQUEST
     if data.startswith((HTTP1, b"HTTP/2")):
         return Said.HTTP1_RESPONSE
@@ -207,7 +208,7 @@ def first_word(kept: bytes) -> Kept:
         return Said.TLS_HELLO
     if kept == H2_PREFACE[:4]:
         return Said.H2_PREFACE
-    if any(method[:4] == kept for method in METHODS):
+    if any(start[:4] == kept for start in STARTS):
         return Said.HTTP1_REQUEST
     return Said.OTHER
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from pcapdiag.diagnose.postgres import is_postgres
-from pcapdiag.diagnose.unanswered import asks_nothing, in_a_websocket
+from pcapdiag.diagnose.postgres import HEAD, is_postgres
+from pcapdiag.diagnose.unanswered import MEMCACHED_STORES, asks_nothing, in_a_websocket
 from pcapdiag.model.story import Story
 
 POSTGRES_QUERY, POSTGRES_SYNC = b"Q", b"S\x00\x00\x00\x04"
@@ -24,6 +24,8 @@ MEMCACHED_COMMAND = re.compile(
     rb"(?:gets?|gats?|incr|decr|delete|touch|set|add|replace|append|prepend|cas) [!-~][^\r\n]*\r\n"
 )
 """memcached's doc/protocol.txt."""
+REDIS_ARRAY, REDIS_BULK = re.compile(rb"\*(\d{1,7})\r\n"), re.compile(rb"\$(\d{1,10})\r\n")
+"""A command is an array of bulk strings (RESP, "Sending commands to a Redis server")."""
 WEBSOCKET_PING = 0x89
 """Answered by a Pong "as soon as is practical" (RFC 6455 section 5.5.2)."""
 
@@ -47,3 +49,43 @@ def is_statement(story: Story) -> bool:
         return whole and head[3] == 0 and head[4] in MYSQL_COMMANDS
     cached = REDIS_COMMAND.match(head) or MEMCACHED_COMMAND.match(head)
     return cached is not None and not asks_nothing(story)
+
+
+def is_unfinished(story: Story) -> bool:
+    """Return whether the last statement says that more of it was to come; no answer was due."""
+    head, total = story.turn.request_head, story.turn.request_bytes
+    if story.midstream or not head:
+        return False
+    if is_postgres(story):
+        return _postgres_unfinished(head, total)
+    if REDIS_COMMAND.match(head):
+        return _redis_unfinished(head, total)
+    words = head.partition(b"\r\n")[0].split()
+    stores = MEMCACHED_COMMAND.match(head) and words[0] in MEMCACHED_STORES and len(words) > 4
+    if not stores or not words[4].isdigit():
+        return False
+    return head.index(b"\r\n") + 2 + int(words[4]) + 2 > total
+
+
+def _postgres_unfinished(head: bytes, total: int) -> bool:
+    at = 0
+    while at + HEAD <= len(head):
+        at += 1 + max(HEAD - 1, int.from_bytes(head[at + 1 : at + HEAD], "big"))
+    return at > total or at < total == len(head)
+
+
+def _redis_unfinished(head: bytes, total: int) -> bool:
+    at = 0
+    while at < total:
+        array = REDIS_ARRAY.match(head, at)
+        if array is None:
+            return False
+        at = array.end()
+        for _ in range(int(array[1])):
+            bulk = REDIS_BULK.match(head, at)
+            if bulk is None:
+                return at == total or (total == len(head) and b"\n" not in head[at:])
+            at = bulk.end() + int(bulk[1]) + 2
+            if at > total:
+                return True
+    return False

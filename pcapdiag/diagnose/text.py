@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.goodbye import speaks_tls
 from pcapdiag.diagnose.judgement import Judgement
@@ -21,6 +20,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.ends import HostPort, host_in_url
+from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.report import Side
 from pcapdiag.model.story import Story
@@ -104,7 +104,7 @@ def _at_its_place(command: str, story: Story) -> str:
 def _speaks_something_else(story: Story) -> bool:
     """Return whether curl is of no use there: it wants a server that speaks HTTP."""
     first = story.hello_initiator
-    return bool(first) and not speaks_tls(story) and not first.startswith((*METHODS, PREFACE))
+    return bool(first) and not speaks_tls(story) and not first.startswith((*STARTS, PREFACE))
 
 
 class Words(dict[str, str]):
@@ -224,5 +224,4 @@ WORDS: dict[str, Callable[[Story], str]] = {
     "syns": lambda story: counted(story.syn_count, "SYN"),
     "request_bytes": lambda story: counted(story.turn.request_bytes, "byte"),
     "response_bytes": lambda story: counted(answer_in_time(story), "byte"),
-    "gap": lambda story: duration(story.turn.gap),
 }

@@ -25,6 +25,7 @@ from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
 from pcapdiag.diagnose.postgres import last_word
+from pcapdiag.diagnose.statements import is_unfinished
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import data_came_late, nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
@@ -243,7 +244,7 @@ def sending_request(story: Story) -> bool:
     if tells_all(story):
         stream = first_open(story)
         return stream is not None and not stream.request_complete
-    return request_incomplete(story.turn)
+    return request_incomplete(story.turn) or is_unfinished(story)
 
 
 def connected(story: Story) -> bool:

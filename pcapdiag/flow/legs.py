@@ -231,7 +231,8 @@ def note_race(table: Table, winner: Flow, time: int) -> None:
     """Mark the attempts over the other address family that ``winner`` beat (RFC 8305).
 
     Only where both began on the capture's own link (TTL never lowered), so that the source MAC
-    names the host; and only a SYN that was never answered nor repeated.
+    names the host; and only a SYN that was not answered by then, nor repeated. Either may have
+    begun first: the one that comes up first wins.
     """
     me = winner.a if winner.a_opened else winner.b
     port = winner.port_b if winner.a_opened else winner.port_a
@@ -243,7 +244,7 @@ def note_race(table: Table, winner: Flow, time: int) -> None:
             ahead = winner.start - loser.start
             same_host = loser.a.mac0 == me.mac0 and me.mac0 != 0
             near = _is_initial(loser.a.ttl0) and _is_initial(me.ttl0)
-            if 0 <= ahead < RACE and same_host and near and loser.port_b == port:
+            if -RACE < ahead < RACE and same_host and near and loser.port_b == port:
                 loser.lost_to = winner.stream
         loser = loser.older
 

@@ -68,9 +68,13 @@ def is_request(v: Head, start: int, size: int) -> int:
     word = v[start] << 24 | v[start + 1] << 16 | v[start + 2] << 8 | v[start + 3]
     if word in (0x47455420, 0x50555420):  # "GET ", "PUT "
         return 1
-    # First four letters of POST HEAD DELETE PATCH OPTIONS CONNECT TRACE.
+    # The first four letters of each method in model/http_methods.py, in its order.
     return word in (
-        0x504F5354, 0x48454144, 0x44454C45, 0x50415443, 0x4F505449, 0x434F4E4E, 0x54524143,
+        0x48454144, 0x44454C45, 0x4F505449, 0x434F4E4E, 0x54524143, 0x504F5354, 0x50415443,
+        0x50524F50, 0x4D4B434F, 0x434F5059, 0x4D4F5645, 0x4C4F434B, 0x554E4C4F, 0x41434C20,
+        0x53454152, 0x51554552, 0x5245504F, 0x4D4B4341, 0x56455253, 0x43484543, 0x554E4348,
+        0x55504441, 0x4C414245, 0x4D455247, 0x42415345, 0x4D4B4143, 0x4D4B574F, 0x42494E44,
+        0x52454249, 0x554E4249,
     )  # fmt: skip
 
 

@@ -7,7 +7,14 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from pcapdiag.decode.rows import HAS_DF, HAS_SACK, HAS_TIMESTAMPS, IS_IPV6, IS_MULTIPATH
+from pcapdiag.decode.rows import (
+    HAS_DF,
+    HAS_SACK,
+    HAS_TIMESTAMPS,
+    IS_FAST_CLOSE,
+    IS_IPV6,
+    IS_MULTIPATH,
+)
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.silence import late
@@ -238,6 +245,7 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
         (bits >> 12 & 0x0F) - 1,  # direction
         first >> 44,  # marks
         bits & IS_MULTIPATH != 0,
+        bits & IS_FAST_CLOSE != 0,
     )
 
 

@@ -172,7 +172,7 @@ class Analysis(Following):
         self.tracker.close()
         for address, name in self.capture.names.items():
             self.names.add(address, name, "capture")
-        self.surroundings.conclude()
+        self.surroundings.conclude(firewall_log=self.capture.of_a_firewall)
 
     def tell(self, archived: Archived) -> Told:
         """Judge a connection knowing the whole capture."""
@@ -351,6 +351,13 @@ class Analysis(Following):
         """Return what is to be said of the TLS secrets; nothing of what they are."""
         notes = [f"key log: {problem}" for problem in self.keys.problems]
         wrong, missing = self.key_states["wrong secret"], self.key_states["no secret"]
+        unread = self.key_states["unsupported cipher"]
+        if unread:
+            count = counted(unread, "TLS connection")
+            notes.append(
+                f"key log: {count} of a version or with a cipher that is not decrypted; judged "
+                "without keys"
+            )
         if wrong:
             count = counted(wrong, "connection")
             notes.append(f"key log: its secrets do not open {count}; judged without keys")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.capture import Capture, FileFacts
-from pcapdiag.decode.links import UNREAD
+from pcapdiag.decode.results import UNREAD
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.model.report import (
@@ -38,7 +38,10 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         unreadable=[
             UnreadableFile(path=error.path, message=error.told) for error in capture.warnings
         ],
-        notes=_unread(capture, tracker) + analysis.key_notes() + analysis.unjudged.notes(),
+        notes=_unread(capture, tracker)
+        + _blocked(tracker)
+        + analysis.key_notes()
+        + analysis.unjudged.notes(),
     )
 
 
@@ -52,6 +55,11 @@ def _unread(capture: Capture, tracker: Tracker) -> list[str]:
         for what, number in zip(UNREAD, tracker.packet.unread, strict=True)
         if number and number >= UNREAD_SHARE * capture.packets
     ]
+
+
+def _blocked(tracker: Tracker) -> list[str]:
+    number = tracker.packet.blocked
+    return [f"the firewall whose log this is blocked {number:,} packets of it"] if number else []
 
 
 def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCounts:

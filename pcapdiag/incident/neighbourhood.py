@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pcapdiag.diagnose.attribution.ttl import hops
-from pcapdiag.model.addresses import network_of
+from pcapdiag.model.addresses import is_public, network_of
 from pcapdiag.model.context import HostFacts, NeighbourFacts, NetworkFacts
+from pcapdiag.model.units import MS
 
 STEADY = 3
 """Packets of an address from which on its distance is known."""
+AT_ONCE = MS
+"""Who answers sooner is on the same link, or on the same host."""
+SEVERAL = 3
+"""Public networks that no link has (judgement)."""
 
 
 def networks(hosts: Iterable[HostFacts]) -> dict[str, NetworkFacts]:
@@ -47,3 +52,25 @@ def neighbours(hosts: Iterable[HostFacts]) -> dict[int, NeighbourFacts]:
             else:
                 facts.own += 1
     return found
+
+
+def one_answers_for_all(hosts: Iterable[HostFacts]) -> bool:
+    """Return whether servers of several public networks all seem to be on the capture's own link.
+
+    Their packets pass no router and come at once: a VPN client's own stack makes them, or a
+    transparent proxy does.
+    """
+    near = {
+        _wide_network(host.address)
+        for host in hosts
+        if host.answered
+        and all(hops(ttl) == 0 for ttl in host.ttls)
+        and 0 < (host.min_rtt or 0) < AT_ONCE
+        and is_public(host.address)
+    }
+    return len(near) >= SEVERAL
+
+
+def _wide_network(address: str) -> str:
+    """Return the first 16 or 32 bits of an address: what few links have three of."""
+    return ".".join(address.split(".")[:2]) if "." in address else ":".join(address.split(":")[:2])

@@ -16,7 +16,7 @@ from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.table import endpoint_key
 from pcapdiag.flow.tracker import Tracker
-from pcapdiag.incident.neighbourhood import neighbours, networks
+from pcapdiag.incident.neighbourhood import neighbours, networks, one_answers_for_all
 from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
@@ -67,7 +67,7 @@ class Surroundings:
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
 
-    def conclude(self) -> None:
+    def conclude(self, *, firewall_log: bool) -> None:
         """Say that the whole capture has been read: contexts are final from now on."""
         tracker = self._tracker
         hosts: dict[str, HostFacts] = {}
@@ -83,6 +83,8 @@ class Surroundings:
             capture_hosts=capture_hosts(base),
             networks=networks(hosts.values()),
             neighbours=neighbours(hosts.values()),
+            firewall_log=firewall_log,
+            one_answers_for_all=one_answers_for_all(hosts.values()),
             nobody_answers=_nobody_answers(tracker.table.hosts.values()),
             nobody_repeats=_nobody_repeats(tracker.table.hosts.values()),
         )

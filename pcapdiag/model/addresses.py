@@ -22,6 +22,13 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
+def is_public(address: str) -> bool:
+    """Return whether an address is one of the public Internet's (IANA's special registries)."""
+    from ipaddress import ip_address
+
+    return ip_address(address).is_global
+
+
 @lru_cache(MAX_ADDRESSES)
 def key_of(address: str) -> Key:
     """Return how the tracker knows an address."""

@@ -241,6 +241,11 @@ class Context(msgspec.Struct, eq=False):
     """Connections that went on as with an answer to their SYN, though the capture has none."""
     capture_hosts: frozenset[str] = frozenset()
     """Addresses of the host on which the capture was taken, as far as it shows."""
+    firewall_log: bool = False
+    """The whole capture has been read, and holds what a firewall's rules log."""
+    one_answers_for_all: bool = False
+    """The whole capture has been read, and something on its own link answers for hosts of several
+    public networks."""
     nobody_answers: bool = False
     """The whole capture has been read, and of several hosts that were called none sent a packet."""
     nobody_repeats: bool = False

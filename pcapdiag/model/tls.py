@@ -12,6 +12,15 @@ import msgspec
 
 SSL3, TLS12, TLS13 = 0x0300, 0x0303, 0x0304
 """Versions, as they are written on the wire."""
+DRAFTS = 0x7F
+"""First byte of the versions that drafts of TLS 1.3 have."""
+DRAFT_22, DRAFT_25, DRAFT_28 = 0x7F16, 0x7F19, 0x7F1C
+"""Drafts of TLS 1.3: from 22 on messages are those of RFC 8446, from 25 on records, too."""
+
+
+def is_tls13(version: int) -> bool:
+    """Return whether a version is TLS 1.3, or a draft of it that is read as such."""
+    return version == TLS13 or DRAFT_22 <= version <= DRAFT_28
 
 
 class ClientHello(msgspec.Struct, frozen=True):
@@ -191,7 +200,7 @@ class TlsFacts(msgspec.Struct):
     @property
     def is_tls13(self) -> bool:
         """True when TLS 1.3 was chosen."""
-        return self.server_hello is not None and self.server_hello.version == TLS13
+        return self.server_hello is not None and is_tls13(self.server_hello.version)
 
     @property
     def established(self) -> bool:

@@ -12,11 +12,15 @@ from collections.abc import Iterator
 MAX_DEPTH = 24
 _STARTS = {
     1: 12, 104: 2, 113: 14, 281: 16, 282: 16, 284: 16, 285: 20,
-    0: 4, 108: 4, 109: 12, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0,
+    0: 4, 8: 16, 108: 4, 109: 12, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0,
 }  # fmt: skip
-_MACS = {1: (0, 6), 113: (6,), 276: (12,), 282: (4, 10), **dict.fromkeys((281, 284, 285), (0, 6))}
+_MACS = {
+    1: (0, 6), 10: (1, 7), 113: (6,), 276: (12,), 282: (4, 10),
+    **dict.fromkeys((281, 284, 285), (0, 6)),
+}  # fmt: skip
 _TYPED = {1, 104, 113, 281, 282, 284, 285}
 _RECORDED = {149, 178, 192, 258}
+_OLDER = {6, 10, 11, 100, 107, 117, 119, 163, 242}
 _BEFORE_TYPE = {0x8926: 4, 0x892F: 4, 0x8909: 6}
 _BEFORE_FRAME = {0x88E7: 4, 0x8903: 2}
 _EXTENSIONS = {0, 43, 44, 51, 60, 135}
@@ -49,6 +53,8 @@ def fields(data: bytes, link_type: int) -> Iterator[Field]:
         yield from _wifi(data, 0, 0)
     elif link_type == 127 and len(data) >= 8:
         yield from _wifi(data, int.from_bytes(data[2:4], "little"), 0)
+    elif link_type in _OLDER and len(data) >= 12:
+        yield from _older(data, link_type)
     elif link_type in _RECORDED and len(data) >= 12:
         start, inner = _recorded(data, link_type)
         if inner not in _RECORDED:
@@ -63,6 +69,25 @@ def _recorded(data: bytes, link_type: int) -> tuple[int, int]:
         return struct.unpack_from("<I4xI", data)
     start = 6 + int.from_bytes(data[4:6], "big") if data[3] & 0x80 else 4
     return (start + 4, 101) if data[3] & 2 else (start, 1)
+
+
+def _older(data: bytes, link_type: int) -> Iterator[Field]:
+    if link_type == 117:
+        yield from _ip(data, data[0] + 3 & ~3, 0)
+    elif link_type in (119, 163):
+        is_avs = data[:2] == b"\x80\x21"
+        yield from _wifi(data, int.from_bytes(data[4:8], "big") if is_avs else 144, 0)
+    elif link_type == 242 and len(data) > 44:
+        yield from _ether_type(data, int.from_bytes(data[40:42], "big"), 44, 0)
+    elif link_type == 107:
+        for at in range(2, 5):
+            yield from _typed(data, at, 0)
+            yield from _ip(data, at + 2, 0)
+            yield from _typed(data, at + 6, 0)
+    else:
+        # The header's size is not asked for: what it may be is tried.
+        for at in range(47):
+            yield from _llc(data, at, 0)
 
 
 def _wifi(data: bytes, at: int, depth: int) -> Iterator[Field]:

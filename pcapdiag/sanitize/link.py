@@ -1,6 +1,6 @@
 """Link layers: MAC addresses renamed, tags and types kept; what is not followed stays zero.
 
-The link types are those that decode/links.py knows; recorded.py has some of them. Layouts:
+The link types are those that decode/links.py knows; recorded.py and older.py have some. Layouts:
 LINKTYPE_* pages of tcpdump.org, RFC 1661 (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 826 (ARP),
 linux/nfnetlink_log.h (NFLOG).
 Each function replaces its header and returns what follows it, and where: an EtherType, or NOTHING.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pcapdiag.sanitize import recorded
+from pcapdiag.sanitize import older, recorded
 from pcapdiag.sanitize.frame import NOTHING, Frame, Next
 
 IPV4, IPV6, ARP, RARP, TRANSPARENT = 0x0800, 0x86DD, 0x0806, 0x8035, 0x6558
@@ -202,6 +202,14 @@ _LINKS: dict[int, Callable[[Frame, int], Next]] = {
     282: _behind_switch_tag,
     105: recorded.wifi,
     127: recorded.radiotap,
+    **dict.fromkeys((119, 163), recorded.prism),
+    **dict.fromkeys((11, 100), recorded.llc),
+    6: older.token_ring,
+    8: _raw_behind(16),
+    10: older.fddi,
+    107: older.frame_relay,
+    117: older.pflog,
+    242: older.infiniband,
 }
 _RECORDED = {149: recorded.pktap, 258: recorded.pktap, 192: recorded.ppi, 178: recorded.juniper}
 """Headers that say the link type of what follows."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 
+from pcapdiag.decode.wifi import AVS, PRISM_BYTES
 from pcapdiag.sanitize.frame import NOTHING, Frame, Next
 
 _KERNELS_NAME = re.compile(rb"[a-z]{2,9}[0-9]{0,4}\0*")
 """A name of an interface as macOS gives it: ``en0``, ``utun3``, ``bridge100``."""
 _LEAST_OF_PKTAP = 108
 """As in decode/links.py."""
-_SNAP = b"\xaa\xaa\x03"
+_LLC = b"\xaa\xaa\x03"
 _VENDORS = (b"\0\0\0", b"\0\0\xf8")
 
 
@@ -94,13 +95,28 @@ def wifi(f: Frame, at: int, *, padded: bool = False, swapped: bool = False) -> N
     return llc(f, at + (size + 3 & ~3 if padded else size))
 
 
+def prism(f: Frame, at: int) -> Next:
+    """Keep how long the radio header is; the rest of it goes."""
+    f.keep(at, 8)
+    if f.left(at) < 8:
+        return NOTHING
+    is_avs = int.from_bytes(f.data[at : at + 4], "big") >> 12 == AVS
+    return wifi(f, at + (int.from_bytes(f.data[at + 4 : at + 8], "big") if is_avs else PRISM_BYTES))
+
+
 def llc(f: Frame, at: int) -> Next:
     """Keep LLC and SNAP; what other LLC carries goes."""
-    head = bytes(f.data[at : at + 8]) if f.left(at) >= 8 else b""
-    if head[:3] != _SNAP or head[3:6] not in _VENDORS:
+    if f.left(at) < 8 or f.data[at : at + 3] != _LLC:
         return NOTHING
-    f.keep(at, 8)
-    return f.u16(at + 6), at + 8
+    return snap(f, at, 3)
+
+
+def snap(f: Frame, at: int, size: int) -> Next:
+    """Keep ``size`` bytes and SNAP behind them, where that has an EtherType."""
+    if f.left(at) < size + 5 or f.data[at + size : at + size + 3] not in _VENDORS:
+        return NOTHING
+    f.keep(at, size + 5)
+    return f.u16(at + size + 3), at + size + 5
 
 
 def juniper(f: Frame, at: int) -> Next:

@@ -263,10 +263,9 @@ def test_tunnels_are_followed_to_a_limit() -> None:
         (PPPoE(code=9) / bytes(20), 51, headers.OTHER),
         (ip4() / GRE(version=1, proto=0x880B) / bytes(30), RAW, headers.OTHER),
         (bytes(60), RAW, headers.UNDECODED),
-        (bytes(60), 107, headers.UNKNOWN_LINK),
         (bytes(60), 147, headers.UNKNOWN_LINK),
     ],
-    ids=["lldp", "802.3", "esp", "udp", "lcp", "padi", "pptp", "zeros", "frame-relay", "user"],
+    ids=["lldp", "802.3", "esp", "udp", "lcp", "padi", "pptp", "zeros", "user"],
 )
 def test_what_is_not_tcp_is_told_apart(data: SupportsBytes, link: int, kind: int) -> None:
     assert decode(data, link)[0] == kind

@@ -15,7 +15,7 @@ from scapy.layers.inet import UDP
 from scapy.layers.l2 import GRE, CookedLinux, CookedLinuxV2
 
 from pcapdiag.capture.writing.blocks import enhanced_packet, interface_description, section_header
-from pcapdiag.decode import headers, links
+from pcapdiag.decode import headers, results
 from tests.decode.scapy_packets import ETHERNET, RAW, decode, ether, ip4, is_the_segment
 from tests.decode.wrappings import (
     FRAME,
@@ -29,6 +29,7 @@ from tests.decode.wrappings import (
     outer,
     pktap,
     ppi,
+    prism,
     snap,
     udp,
     wifi,
@@ -117,38 +118,43 @@ def test_the_sender_of_a_wifi_frame_is_who_made_it() -> None:
     assert [facts(name).mac for name in names] == [0x020000000001] * len(names)
 
 
+def test_the_sender_on_older_networks() -> None:
+    assert facts("fddi").mac == facts("prism").mac == facts("avs").mac == 0x020000000001
+    assert facts("token-ring").mac == facts("token-ring-through-bridges").mac == 1
+
+
 def test_numbers_of_networks() -> None:
     assert facts("vxlan-gpe").vni == 4242
     assert facts("802.1ah").vni == 0x1234
 
 
 NOT_READ: dict[str, tuple[int, SupportsBytes, int]] = {
-    "wifi-protected": (105, wifi(flags=0x40) / bytes(60), links.ENCRYPTED_WIFI),
-    "wifi-fragment": (105, wifi(flags=0x04) / snap(), links.PARTS_OF_WIFI),
+    "wifi-protected": (105, wifi(flags=0x40) / bytes(60), results.ENCRYPTED_WIFI),
+    "wifi-fragment": (105, wifi(flags=0x04) / snap(), results.PARTS_OF_WIFI),
     "wifi-several": (
         105,
         bytes(wifi(quality=True))[:24] + b"\x80\0" + bytes(60),
-        links.PARTS_OF_WIFI,
+        results.PARTS_OF_WIFI,
     ),
     "wifi-bad-fcs": (
         127,
         RadioTap(present="Flags", Flags=0x40) / wifi() / snap(),
-        links.DAMAGED_WIFI,
+        results.DAMAGED_WIFI,
     ),
-    "esp": (RAW, ip4(proto=50) / bytes(40), links.ESP),
-    "esp-in-udp": (RAW, udp(4500) / (b"\1" * 40), links.ESP),
-    "wireguard": (RAW, udp(51820) / (b"\4\0\0\0" + bytes(40)), links.WIREGUARD),
+    "esp": (RAW, ip4(proto=50) / bytes(40), results.ESP),
+    "esp-in-udp": (RAW, udp(4500) / (b"\1" * 40), results.ESP),
+    "wireguard": (RAW, udp(51820) / (b"\4\0\0\0" + bytes(40)), results.WIREGUARD),
     "wireguard-of-cilium": (
         RAW,
         udp(51871, 51871) / (b"\4\0\0\0" + bytes(40)),
-        links.WIREGUARD,
+        results.WIREGUARD,
     ),
-    "macsec": (ETHERNET, ether(type=0x88E5) / MACsec(E=1, C=1) / bytes(60), links.MACSEC),
-    "capwap-dtls": (RAW, capwap(bytes(60), wifi=False, kind=1), links.DTLS_CAPWAP),
-    "capwap-parts": (RAW, capwap(FRAME, wifi=False, flags=0x80), links.PARTS_OF_CAPWAP),
-    "pptp": (RAW, outer() / GRE(version=1, proto=0x880B) / bytes(30), links.PPTP),
-    "l2tpv3": (RAW, ip4(proto=115) / bytes(30), links.L2TPV3),
-    "l2tpv3-in-udp": (RAW, udp(1701) / (b"\0\3" + bytes(30)), links.L2TPV3),
+    "macsec": (ETHERNET, ether(type=0x88E5) / MACsec(E=1, C=1) / bytes(60), results.MACSEC),
+    "capwap-dtls": (RAW, capwap(bytes(60), wifi=False, kind=1), results.DTLS_CAPWAP),
+    "capwap-parts": (RAW, capwap(FRAME, wifi=False, flags=0x80), results.PARTS_OF_CAPWAP),
+    "pptp": (RAW, outer() / GRE(version=1, proto=0x880B) / bytes(30), results.PPTP),
+    "l2tpv3": (RAW, ip4(proto=115) / bytes(30), results.L2TPV3),
+    "l2tpv3-in-udp": (RAW, udp(1701) / (b"\0\3" + bytes(30)), results.L2TPV3),
 }
 
 
@@ -158,7 +164,7 @@ def test_what_is_recognised_and_not_read_is_counted(
 ) -> None:
     kind, p = decode(data, link)
     assert kind == headers.OTHER
-    expected = [0] * len(links.UNREAD)
+    expected = [0] * len(results.UNREAD)
     expected[what] = 1
     assert list(p.unread) == expected
 
@@ -180,6 +186,11 @@ def test_what_is_recognised_and_not_read_is_counted(
         (RAW, outer() / UDP(sport=7, dport=1701) / bytes(60)),
         (ETHERNET, ether(type=0x88E7) / ether(type=0x88CC) / bytes(60)),
         (258, struct.pack("<III", 156, 0, 1) + bytes(160)),
+        (6, b"\x10\x00" + bytes(60)),
+        (10, b"\x41" + bytes(60)),
+        (107, b"\x18\x41\x03\x08" + bytes(60)),
+        (107, b"\x18\x41\x03\0\x80\0\x80\xc2\0\x07" + bytes(FRAME)),
+        (119, prism(b"\x80\0" + bytes(60))),
     ],
 )
 def test_what_has_no_segment_is_another_protocol(link: int, data: SupportsBytes) -> None:

@@ -92,6 +92,30 @@ def juniper(data: SupportsBytes, flags: int, extensions: bytes = b"") -> bytes:
     return b"MGC" + bytes((flags,)) + more + bytes(data)
 
 
+def pflog(data: SupportsBytes, *, family: int = 2, size: int = 61) -> bytes:
+    """What a firewall of the BSDs logs of a packet that it blocks: struct pfloghdr."""
+    rule = struct.pack(">16s16sII", b"em0", b"", 3, 0xFFFFFFFF)
+    head = bytes((size, family, 1, 0)) + rule
+    return head.ljust((size + 3) & ~3, b"\0") + bytes(data)
+
+
+def token_ring(data: SupportsBytes, way: bytes = b"") -> bytes:
+    addresses = bytes.fromhex("400000000002") + bytes((0x80 if way else 0,)) + b"\0\0\0\0\1"
+    return b"\x10\x40" + addresses + way + bytes(data)
+
+
+def fddi(data: SupportsBytes) -> bytes:
+    return b"\x54" + bytes.fromhex("020000000002020000000001") + bytes(data)
+
+
+def prism(data: SupportsBytes) -> bytes:
+    return struct.pack("<II16s", 0x44, 144, b"wlan0").ljust(144, b"\0") + bytes(data)
+
+
+def avs(data: SupportsBytes) -> bytes:
+    return struct.pack(">II", 0x80211001, 64).ljust(64, b"\0") + bytes(data)
+
+
 TAG_ISID = struct.pack(">I", 0x0000_1234)
 BEHIND_TAG = bytes(FRAME)[12:]
 WRAPPINGS: dict[str, tuple[int, SupportsBytes, int]] = {
@@ -206,8 +230,28 @@ WRAPPINGS: dict[str, tuple[int, SupportsBytes, int]] = {
     "juniper": (178, juniper(FRAME, IN), 4),
     "juniper-extensions": (178, juniper(FRAME, 0x80, b"\4\1\1\1\2\0\0\0"), 4),
     "juniper-without-layer-2": (178, juniper(b"\2\0\0\0" + bytes(SEGMENT4), 0x82, b"\4\1\1"), 4),
+    "pflog": (117, pflog(SEGMENT4), 4),
+    "pflog-ipv6": (117, pflog(SEGMENT6, family=24, size=100), 6),
+    "pflog-old": (117, pflog(SEGMENT4, size=45), 4),
+    "token-ring": (6, token_ring(snap()), 4),
+    "token-ring-through-bridges": (6, token_ring(snap(), b"\x06\x30\0\x11\0\x20"), 4),
+    "slip": (8, b"\1\x45".ljust(16, b"\0") + bytes(SEGMENT4), 4),
+    "fddi": (10, fddi(snap(SEGMENT6)), 6),
+    "atm": (100, snap(), 4),
+    "atm-old-number": (11, snap(), 4),
+    "frame-relay": (107, b"\x18\x41\x03\xcc" + bytes(SEGMENT4), 4),
+    "frame-relay-ipv6": (107, b"\x18\x40\x02\x41\x03\x8e" + bytes(SEGMENT6), 6),
+    "frame-relay-snap": (
+        107, b"\x18\x40\x41\x03\0\x80\0\0\0\x86\xdd" + bytes(SEGMENT6), 6,
+    ),
+    "frame-relay-cisco": (107, b"\x18\x41\x08\0" + bytes(SEGMENT4), 4),
+    "infiniband": (242, bytes(40) + b"\x86\xdd\0\0" + bytes(SEGMENT6), 6),
+    "prism": (119, prism(wifi() / snap()), 4),
+    "prism-avs": (119, avs(wifi() / snap()), 4),
+    "avs": (163, avs(wifi(to_ap=False) / snap(SEGMENT6)), 6),
 }  # fmt: skip
 NOT_FOR_TSHARK = {
+    "slip": "it has no reader for it; tcpdump has",
     "pktap-old-number": "the number is any user's",
     "capwap-wifi": "a preference says for all whether frame control is swapped",
 }

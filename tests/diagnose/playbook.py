@@ -62,6 +62,7 @@ class Line(msgspec.Struct):
     ip_id: int | None = None
     sack: bool = False
     multipath: bool = False
+    fast_close: bool = False
     icmp: tuple[int, int, int, str, int] | None = None
 
 
@@ -79,6 +80,7 @@ class More(TypedDict, total=False):
     ip_id: int | None
     sack: bool
     multipath: bool
+    fast_close: bool
 
 
 class Known(TypedDict, total=False):
@@ -239,6 +241,7 @@ def _packet(me: End, acked: int, line: Line, initiator: bool, frame: int, time: 
         direction=-1,
         marks=marks,
         multipath=line.multipath,
+        fast_close=line.fast_close,
     )
 
 

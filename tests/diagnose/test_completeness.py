@@ -24,6 +24,23 @@ def answered(answer: bytes, request: bytes = b"GET / HTTP/1.1\r\n\r\n", kept: in
 
 
 @pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        (b"PROPFIND /dav HTTP/1.1", True),
+        (b"REPORT /!svn/me HTTP/1.1", True),
+        (b"MKCALENDAR /home/a HTTP/1.1", True),
+        (b"SEARCH * HTTP/1.1", True),
+        (b"COPY http://a/b HTTP/1.1", True),
+        (b"COPY orders FROM STDIN", False),
+        (b"UPDATE orders SET a = 1", False),
+    ],
+)
+def test_webdav_says_how_long_its_requests_are(line: bytes, is_one: bool) -> None:
+    head = line + b"\r\nContent-Length: 90\r\n\r\n<half"
+    assert request_incomplete(answered(b"", head)) is is_one
+
+
+@pytest.mark.parametrize(
     ("answer", "expected"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", Completeness.COMPLETE),

@@ -13,6 +13,18 @@ def test_a_filter_for_syns_makes_no_timeouts_of_what_worked() -> None:
     assert judge(story, context).code == "capture.partial"
 
 
+def test_a_firewalls_log_has_of_a_connection_what_its_rules_say() -> None:
+    syn = C("SYN")
+    for lines, code in (
+        ((syn,), "capture.partial"),
+        ((syn, *again(syn, 1000, 2000)), "tcp.connection_timeout"),
+    ):
+        story = play(*lines)
+        context = around(story)
+        context.firewall_log = True
+        assert judge(story, context).code == code
+
+
 def test_a_host_whose_direction_is_missing_may_have_answered() -> None:
     story = play(C("SYN"))
     context = around(story)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.work import Work, work
-from tests.diagnose.playbook import GET, HANDSHAKE, SHORT, C, Line, S, judged, play
+from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, Line, S, judged, play
 
 JOINED = (C("SYN", multipath=True), S("SYN,ACK", multipath=True), C("ACK", multipath=True))
 ANSWER = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", SHORT))
@@ -48,3 +49,22 @@ def test_a_subflow_in_reserve_is_closed_with_the_others(end: Line) -> None:
     assert not judged(*JOINED, end).failed
     assert judged(*HANDSHAKE, end).failed
     assert judged(*JOINED, replace(end, after=1)).failed
+
+
+@pytest.mark.parametrize("after", [40, 30_000])
+def test_a_fast_close_is_its_senders_and_the_reset_that_answers_it_is_an_effect(
+    after: float,
+) -> None:
+    """RFC 8684 section 3.5: an ACK with MP_FASTCLOSE, to which the other end answers by RST."""
+    asked = (C("PSH,ACK", GET), S("ACK"))
+    closed = (C("ACK", after=after, multipath=True, fast_close=True), S("RST", win=0))
+    end = ending(play(*JOINED, *asked, *closed))
+    assert end is not None
+    assert (end.by_initiator, end.word, end.reset) == (True, "MP_FASTCLOSE", None)
+    assert judged(*JOINED, *asked, *closed).code == "ok"
+
+
+def test_a_fast_close_of_a_stream_that_had_its_answer() -> None:
+    served = (C("PSH,ACK", GET), S("PSH,ACK", OK), C("ACK"))
+    closed = (C("ACK", after=9000, multipath=True, fast_close=True), S("RST", win=0))
+    assert judged(*JOINED, *served, *closed).code == "ok"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.statements import is_statement
+from pcapdiag.diagnose.statements import is_statement, is_unfinished
 from tests.diagnose.playbook import HANDSHAKE, C, Line, S, judged, play
 from tests.diagnose.test_postgres import QUERY, READY, STARTUP
 
@@ -52,3 +52,33 @@ def test_a_timeout_is_the_servers(before: tuple[Line, ...], message: bytes) -> N
     verdict = judged(*HANDSHAKE, *before, C("ACK"), C("PSH,ACK", message, after=50), *left)
     assert (verdict.code, verdict.candidates[0].side) == ("tcp.response_timeout", "responder")
     assert verdict.confidence > 0.85
+
+
+SET = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4\r\nwhat\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "whole"),
+    [
+        (REDIS, SET),
+        (REDIS, PING + SET),
+        (CACHE, b"set b 0 0 5\r\nhello\r\n"),
+        (PG, QUERY),
+        (PG, EXTENDED),
+    ],
+    ids=["redis", "redis-several", "memcached", "postgres", "postgres-extended"],
+)
+def test_a_statement_that_was_not_sent_in_full_is_not_the_servers(
+    begun: tuple[Line, ...], whole: bytes
+) -> None:
+    for last, unfinished in ((whole, False), (whole[:-3], True)):
+        lines = (*HANDSHAKE, *begun, C("PSH,ACK", last, after=20), S("ACK"))
+        assert is_unfinished(play(*lines)) is unfinished
+        code = "tcp.initiator_abort" if unfinished else "tcp.response_timeout"
+        left = judged(*lines, C("RST,ACK", after=30_000), turns=9)
+        assert (left.code, left.phase == "in_request") == (code, unfinished)
+
+
+@pytest.mark.parametrize("sent", [SET[:14], SET[:20], SET[:27], SET[:-1]])
+def test_where_a_redis_command_may_be_cut(sent: bytes) -> None:
+    assert is_unfinished(play(*HANDSHAKE, *REDIS, C("PSH,ACK", sent)))

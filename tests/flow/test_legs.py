@@ -148,6 +148,22 @@ def test_the_family_that_lost_the_race_knows_the_winner() -> None:
     assert race(Wire()).lost_to == 1
 
 
+def test_the_second_attempt_loses_where_the_first_comes_up_after_all() -> None:
+    wire = Wire()
+    mac, server_mac = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
+    first = Link(
+        wire, End("2001:db8::1", 40000, 1, mac), End("2001:db8::2", 443, 0x9000, server_mac)
+    )
+    second = Link(wire, End("10.0.0.1", 40001, 1, mac), End("10.0.0.2", 443, 0x9000, server_mac))
+    first.c(0, "S", 0)
+    second.c(250, "S", 0)
+    first.s(300, "SA", 0, 1)
+    first.c(301, "A", 1, 1)
+    second.s(600, "SA", 0, 1)
+    second.c(601, "R", 1)
+    assert tell(wire).stream(1).lost_to == 0
+
+
 @pytest.mark.parametrize(
     "change",
     [{"ahead": 1010}, {"mac": b"\2\0\0\0\0\7"}, {"ttl": 63}, {"port": 8443}],

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.flow.screen import COMPLETE, INCOMPLETE, UNKNOWN, UNTIL_CLOSE, completeness
+from pcapdiag.flow.screen import (
+    COMPLETE,
+    INCOMPLETE,
+    UNKNOWN,
+    UNTIL_CLOSE,
+    completeness,
+    is_request,
+)
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.flow.turns import MAX_NOTED
+from pcapdiag.model.http_methods import METHODS
 from pcapdiag.protocols.socks import refusal
 from tests.flow.wire import End, Link, Told, Wire, tell
 
@@ -49,6 +57,14 @@ def exchanges(
         tracker.turns.note_all = note_all
 
     return tell(wire, want_all=all_, prepare=prepare)
+
+
+def test_every_method_is_a_request_and_other_words_are_none() -> None:
+    known = {f"{name} "[:4] for name in METHODS}
+    words = [*METHODS, "EHLO", "USER", "HELP", "LIST", "PING", "QUIT", "INFO", "SELE"]
+    for word in words:
+        line = bytearray(f"{word} /x".encode())
+        assert bool(is_request(memoryview(line), 0, len(line))) == (f"{word} "[:4] in known), word
 
 
 @pytest.mark.parametrize("close", ["c", "s"])

@@ -220,7 +220,7 @@ def test_what_is_unknown_is_zero() -> None:
     frame = ether(type=0x88CC) / b"a switch's name"
     result, _ = one(bytes(frame), ETHERNET)
     assert result[14:] == bytes(15)
-    assert one(bytes(frame), 107)[0] == bytes(len(bytes(frame))), "a link type nobody reads"
+    assert one(bytes(frame), 147)[0] == bytes(len(bytes(frame))), "a link type nobody reads"
     padded = bytes(ether() / ip4() / tcp()) + b"left over memory"
     assert one(padded, ETHERNET)[0][-16:] == bytes(16)
     discovery = ether(type=0x8863) / PPPoE(code=9) / b"\1\1\0\7private"

@@ -13,6 +13,7 @@ import math
 from pcapdiag.diagnose.attribution import ttl
 from pcapdiag.diagnose.attribution.across import handshake_elsewhere
 from pcapdiag.diagnose.attribution.closing import (
+    STALLED,
     closing_likelihoods,
     closing_view,
     weigh_closing,
@@ -24,6 +25,7 @@ from pcapdiag.diagnose.attribution.combine import (
     likelihoods,
     posterior,
 )
+from pcapdiag.diagnose.attribution.neighbours import answered_for_all
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, reset_prior
 from pcapdiag.diagnose.attribution.resets import (
     prior_evidence,
@@ -127,8 +129,10 @@ def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attributio
     signals += [between] if between is not None else []
     if judgement.code.startswith("icmp."):
         signals += weigh_icmp(story)
+    relay = answered_for_all(story, context) if judgement.code in STALLED else None
+    signals += [relay] if relay is not None else []
     logs = likelihoods(signals)
-    view = closing_view(story, judgement, context)
+    view = closing_view(story, judgement, context) if relay is None else None
     if view is not None:
         said = weigh_closing(view)
         logs = _added(logs, closing_likelihoods(view, said))

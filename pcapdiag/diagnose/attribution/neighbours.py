@@ -10,10 +10,15 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.timing import clock_unit, too_fast
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, hops_text
 from pcapdiag.diagnose.attribution.view import ResetView, duration
-from pcapdiag.model.addresses import network_of
+from pcapdiag.model.addresses import is_public, network_of
+from pcapdiag.model.context import Context
 from pcapdiag.model.packet import INITIAL_TTLS
-from pcapdiag.model.units import counted
+from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, counted
 
+SLOW, SOONER = 5 * MS, 10
+"""A handshake on one link takes less; an ACK that comes so many times sooner than the SYN-ACK came
+another way, or the SYN-ACK waited for something (judgement)."""
 ENOUGH = 2
 """Neighbours at one distance, or behind one router, before anything is said against an address."""
 
@@ -60,6 +65,43 @@ def answer_time(view: ResetView) -> Signal | None:
         f"{network_of(view.end.address)} never took less than {duration(nearest)}"
     )
     return signal("too_fast_for_neighbours", "path", detail, (syn.frame, view.reset.frame))
+
+
+def answered_for_all(story: Story, context: Context) -> Signal | None:
+    """Find that the responder's acknowledgments are made on the initiator's own link.
+
+    They show then that something there took the segments, and nothing of the server. One
+    connection alone shows it where its SYN-ACK took far longer than its ACKs: a relay that connects
+    onwards first, or a host that was slow that once.
+    """
+    on_link = all(p.ttl in INITIAL_TTLS for p in story.packets)
+    address = story.responder.address
+    several = context.one_answers_for_all
+    if not on_link or not is_public(address) or not (several or _connects_onwards(story, context)):
+        return None
+    last = next((p for p in reversed(story.packets) if not p.from_initiator), None)
+    if last is None:
+        return None
+    alike = (
+        "as those of several other networks do"
+        if several
+        else f"{SOONER} times sooner than its SYN-ACK and more"
+    )
+    detail = (
+        f"ACKs of {address} come from the capture's own link (TTL {last.ttl}, never lowered), "
+        f"{alike}: a VPN client's own stack or a transparent proxy makes them, and they do not "
+        "show that the server had anything"
+    )
+    return signal("answered_for_all", "path", detail, (last.frame,), confounded=not several)
+
+
+def _connects_onwards(story: Story, context: Context) -> bool:
+    """Return whether a host that is known by this connection alone shook hands slowly, once."""
+    host = context.host(story.responder.address)
+    if host.answered > 1 or story.syn_count != 1 or not story.syn_ack_times or not host.min_rtt:
+        return False
+    shook = story.syn_ack_times[0] - story.start
+    return shook >= SLOW and shook >= SOONER * host.min_rtt
 
 
 def _at_gateway(view: ResetView) -> Signal | None:

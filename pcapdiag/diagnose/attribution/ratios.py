@@ -42,6 +42,7 @@ RATIOS: dict[str, Ratio] = {
     "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
     "ttl_shared_refusing": Ratio("distance", MEDIUM, "a firewall, or who owns the address"),
     "ttl_like_neighbours": Ratio("distance", WEAK, "addresses of one network are near each other"),
+    "answered_for_all": Ratio("distance", STRONG, "a VPN client's own stack, a transparent proxy"),
     "ttl_before_neighbours": Ratio("distance", 4.0, "a router before them, or their own router"),
     "made_at_gateway": Ratio("distance", 3.0, "the first router, which may own the address"),
     "mac_differs": Ratio("distance", STRONG, "came through another device"),

@@ -156,13 +156,17 @@ def _handshake_open(story: Story, context: Context) -> tuple[str, tuple[int, ...
     if story.syn_count and not story.syn_ack_count and not refused and not lost:
         why = "the file ends before the SYN's answer was overdue"
         if only_first_syn(story, context):
-            why = (
-                "nobody answers in this capture, and its SYN was not repeated: like a filter's work"
-                if context.nobody_answers
-                else "its SYN was not repeated, and no packet of that host was captured at all"
-            )
+            why = f"its SYN was not repeated, and {_why_unheard(context)}"
         return why, story.syn_frames
     return None
+
+
+def _why_unheard(context: Context) -> str:
+    if context.firewall_log:
+        return "a firewall's log may have no more than the first packet of a connection"
+    if context.nobody_answers:
+        return "nobody answers in this capture: like a filter's work"
+    return "no packet of that host was captured at all"
 
 
 def _open_and_waiting(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:

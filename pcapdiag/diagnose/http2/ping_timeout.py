@@ -138,6 +138,6 @@ def _facts(story: Story, ping: Ping, end: Ending, acked: bool) -> dict[str, str]
         "silent": host_in_url(silent.address),
         "ping_frame": str(ping.frame),
         "end_frame": str(end.frame),
-        "how": "RST" if end.reset else "FIN",
+        "how": end.word,
         "acked": f"Its TCP {words if acked else dead}",
     }

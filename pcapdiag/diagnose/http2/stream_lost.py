@@ -115,10 +115,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     end = ending(story)
     if end is None or is_incomplete(story) or not _cut(exchange, goaway, end):
         return None
-    how = "RST" if end.reset else "FIN"
     later = duration(end.time - goaway.time)
     lost = (
-        f"It served stream {stream} on, and ended the connection {later} later ({how}, frame "
+        f"It served stream {stream} on, and ended the connection {later} later ({end.word}, frame "
         f"{end.frame})"
     )
     return _judgement(story, exchange, goaway, lost, "The request may have been processed.", end)

@@ -192,9 +192,8 @@ def other_version_works(
 
 
 def _close_words(close: Close) -> str:
-    word = "RST" if close.end.reset else "FIN"
     frame = close.end.frame
-    return f"with {word} {duration(close.waited)} later, without a byte (frame {frame})"
+    return f"with {close.end.word} {duration(close.waited)} later, without a byte (frame {frame})"
 
 
 def plain_code(story: Story, close: Close) -> str:

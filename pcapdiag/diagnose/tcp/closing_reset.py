@@ -69,7 +69,7 @@ def reset_facts(story: Story, end: Ending) -> dict[str, str]:
     return {
         "sender": story.half(end.by_initiator).address,
         "receiver": story.half(not end.by_initiator).address,
-        "flags": flag_letters(reset.flags) if reset else "FIN",
+        "flags": flag_letters(reset.flags) if reset else end.word,
         "rst_frame": str(end.frame),
         "request_frame": str(turn.request_frame),
         "since_request": since_request,

@@ -44,6 +44,7 @@ from pcapdiag.diagnose.work import (
     work,
 )
 from pcapdiag.model.context import Context
+from pcapdiag.model.http_methods import BODILESS, STARTS
 from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.model.units import MS, SECOND, counted
@@ -61,7 +62,7 @@ FAREWELL = LARGEST_ALERT
 """A TLS alert record is at most this long."""
 LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
-WITH_A_BODY = (b"POST ", b"PUT ", b"PATCH ")
+WITHOUT_BODY = tuple(f"{name} ".encode() for name in BODILESS)
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 HALF_CLOSING = 0.25
@@ -198,7 +199,7 @@ def _may_have_more_to_send(story: Story) -> bool:
     """Return whether snaplen cut off the head that says how long the request's body is."""
     head = story.turn.request_head
     cut = story.initiator.truncated and head_end(head) < 0 and story.turn.request_bytes > len(head)
-    return bool(cut) and head.startswith(WITH_A_BODY)
+    return bool(cut) and head.startswith(STARTS) and not head.startswith(WITHOUT_BODY)
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
@@ -303,7 +304,7 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
     turn = story.turn
     asked, frame = _asked_words(story, how)
-    word = "FIN" if how.cancel is None else "RST_STREAM"
+    word = how.end.word if how.cancel is None else "RST_STREAM"
     return {
         "asked": asked if turn.index else "nothing yet, for the server speaks first",
         "request_frame": frame,

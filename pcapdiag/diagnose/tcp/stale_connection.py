@@ -84,11 +84,11 @@ from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.stale_connection",
-    title="stale connection: request {turn} after {gap} of quiet met {met} of {responder}",
+    title="stale connection: request {turn}{rested} met {met} of {responder}",
     explanation=(
-        "After {gap} of quiet {initiator} sent a request of {request_bytes} (frame "
-        "{request_frame}) on a connection that was no longer held at the other side: {how}. The "
-        "request was not processed."
+        "{initiator} sent a request of {request_bytes} (frame {request_frame}){rested} on a "
+        "connection that was no longer held at the other side: {how}. The request was not "
+        "processed."
     ),
     phases=("before_response", "in_request", "closing", "before_request"),
     envoy=Envoy("UC", "connection termination"),
@@ -189,8 +189,13 @@ def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
         (SideHint("responder", 0.93, why, (end.frame,)), SideHint("path", 0.05, why, ())),
         frames=(end.frame, reset.frame if reset else 0),
     )
-    judgement.facts["gap"] = duration(max(asked.gap, quiet_for(story, asked.time)))
+    judgement.facts["rested"] = _rested(max(asked.gap, quiet_for(story, asked.time)))
     return judgement
+
+
+def _rested(gap: int) -> str:
+    """Return the words for the quiet before the request, where there was any."""
+    return f" after {duration(gap)} of quiet" if gap >= IDLE else ""
 
 
 def _raced(story: Story, end: Ending | None, context: Context) -> Judgement | None:
@@ -231,7 +236,7 @@ def _forgotten(story: Story) -> Judgement | None:
         OtherCode("tcp.reset_before_response", 0.02),
     )
     judgement = _judgement(story, end, sure, ("RST", how), who, (end.frame,), reset, others)
-    judgement.facts["gap"] = duration(gap)
+    judgement.facts["rested"] = _rested(gap)
     return judgement
 
 
@@ -276,5 +281,5 @@ def _judgement(
         reset=reset,
         candidates=who,
         alternatives=others,
-        facts=reset_facts(story, end) | {"met": met, "how": how},
+        facts=reset_facts(story, end) | {"met": met, "how": how, "rested": _rested(story.turn.gap)},
     )

@@ -124,9 +124,8 @@ def _judgement(
     number = story.half(not by_initiator).window_probes
     then = "The capture ends there."
     if end is not None:
-        word = "RST" if end.reset else "FIN"
         who = story.half(end.by_initiator).address
-        then = f"Then {who} ended it ({word} in frame {end.frame})."
+        then = f"Then {who} ended it ({end.word} in frame {end.frame})."
     return Judgement(
         code=KIND.code,
         failed=True,

@@ -248,10 +248,8 @@ def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
         how = f"the same segments were sent again and again for {waited}, never acknowledged"
     then = "Then nothing more came."
     if end is not None:
-        word = "RST" if end.reset else "FIN"
-        then = (
-            f"Then {story.half(end.by_initiator).host_port} gave up ({word} in frame {end.frame})."
-        )
+        who = story.half(end.by_initiator).host_port
+        then = f"Then {who} gave up ({end.word} in frame {end.frame})."
     return {
         "silent": silent,
         "silent_ip": mute.address,

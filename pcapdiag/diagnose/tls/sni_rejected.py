@@ -148,8 +148,7 @@ def other_name_works(story: Story, context: Context) -> str | None:
 
 def _by_close(story: Story, context: Context, found: BreakOff, other: str) -> Judgement:
     end, facts = found.end, found.facts
-    word = "RST" if end.reset else "FIN"
-    how = f"it sent {word} (frame {end.frame}) instead of a ServerHello, while {other}"
+    how = f"it sent {end.word} (frame {end.frame}) instead of a ServerHello, while {other}"
     server = _server(story, context)
     again = server is not None and server.names_refused.get(_name(facts), 0) > 1
     sure = 0.78 if again else 0.65

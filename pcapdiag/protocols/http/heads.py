@@ -10,6 +10,8 @@ import re
 
 import msgspec
 
+from pcapdiag.model.http_methods import METHODS
+
 MAX_HEAD = 128 * 1024
 """Bytes of a head (or trailer section) that are waited for."""
 MAX_FIELDS = 1_000
@@ -26,8 +28,7 @@ _NAME = re.compile(TOKEN)
 _FORBIDDEN = re.compile(rb"[\x00\r]")
 _FIELD_FOLLOWS = rb"\r?\n(?:%s:|\r?\n)" % TOKEN
 _PLAUSIBLE_REQUEST = (
-    rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) [!-~]{1,4000} HTTP/1\.[01]"
-    + _FIELD_FOLLOWS
+    rb"(?:%s) [!-~]{1,4000} HTTP/1\.[01]" % "|".join(METHODS).encode() + _FIELD_FOLLOWS
 )
 _PLAUSIBLE_STATUS = rb"HTTP/1\.[01] [1-5]\d\d(?: [ -~]{0,80})?" + _FIELD_FOLLOWS
 # Compiled when they are first needed, which most captures never do.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pcapdiag.model.application import Protocol
+from pcapdiag.model.http_methods import STARTS
 from pcapdiag.protocols.http.heads import TOKEN, plausible_head
 from pcapdiag.protocols.tls.numbers import HEADER
 from pcapdiag.protocols.tls.sniff import plausible_header, speaks_tls
@@ -16,8 +17,6 @@ ENOUGH = 24
 MAX_LINE = 8_192
 """Bytes within which an HTTP/1 request line must end."""
 _LINE_ENDS = b"\r\n"
-_NAMES = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE PROPFIND"
-_METHODS = tuple(f"{name} ".encode() for name in _NAMES.split())
 _REQUEST = rb"%s +[!-~\x80-\xff]+ +HTTP/1\.[01]" % TOKEN
 _REQUEST_BEGUN = rb"%s(?: +[!-~\x80-\xff]*(?: +[HTP/1.]{0,8})?)?" % TOKEN
 _STATUS = b"HTTP/"
@@ -96,7 +95,7 @@ def _is_possible(length: int, kind: int, stream: int) -> bool:
 def _initiator_speaks(data: bytes) -> Protocol | None:
     if PREFACE.startswith(data[: len(PREFACE)]):
         return "http2" if len(data) >= 16 else None
-    if data.startswith(_METHODS) or re.match(_REQUEST, data):
+    if data.startswith(STARTS) or re.match(_REQUEST, data):
         return "http1"
     line, end, _ = data[:MAX_LINE].partition(b"\n")
     if end or len(data) >= MAX_LINE or not re.fullmatch(_REQUEST_BEGUN, line):

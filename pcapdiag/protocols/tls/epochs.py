@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pcapdiag.model.tls import TLS13, ClientHello, KeyState, ServerHello
+from pcapdiag.model.tls import TLS12, ClientHello, KeyState, ServerHello, is_tls13
 from pcapdiag.protocols.tls.hello import ENCRYPT_THEN_MAC
 from pcapdiag.protocols.tls.limits import MAX_FAILURES, MAX_LOST_RECORDS, WRONG_AFTER
 from pcapdiag.protocols.tls.records import RawRecord
@@ -125,8 +125,11 @@ def derive(log: KeyLog, client: ClientHello, server: ServerHello) -> Keys:
     secrets = log.find(client.random)
     if secrets is None:
         return Keys("no secret", {})
-    if server.version == TLS13:
+    if is_tls13(server.version):
         return _derive_tls13(secrets, client, server)
+    if server.version > TLS12:
+        # An early draft of TLS 1.3.
+        return Keys("unsupported cipher", {})
     if secrets.master is None:
         return Keys("no secret", {})
     from pcapdiag.protocols.tls.protection import protect_tls12
@@ -153,7 +156,7 @@ def _derive_tls13(secrets: Secrets, client: ClientHello, server: ServerHello) ->
     found: dict[bool, list[Protection]] = {True: [], False: []}
     for is_client, side in wanted.items():
         for secret in filter(None, side):
-            protection = protect_tls13(secret, server.cipher)
+            protection = protect_tls13(secret, server.cipher, server.version)
             if protection is None:
                 return Keys("unsupported cipher", {})
             found[is_client].append(protection)

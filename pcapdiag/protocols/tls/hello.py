@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import msgspec
 
-from pcapdiag.model.tls import SSL3, TLS12, TLS13, ClientHello, ServerHello
+from pcapdiag.model.tls import DRAFTS, SSL3, TLS12, TLS13, ClientHello, ServerHello
 from pcapdiag.protocols.tls.cursor import Cursor, CutShortError
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.ja import REMEMBERED, ja3, ja4
@@ -119,16 +119,19 @@ def read_server_hello(message: HandshakeMessage) -> ServerHello | None:
     extensions: Extensions = {}
     try:
         version, random = cursor.number(2), cursor.take(32)
-        session_id, cipher = cursor.vector(1), cursor.number(2)
+        # Before draft 22 of TLS 1.3 there is neither session nor compression.
+        early = version >> 8 == DRAFTS
+        session_id, cipher = b"" if early else cursor.vector(1), cursor.number(2)
     except CutShortError:
         return None
     try:
-        cursor.number(1)
+        if not early:
+            cursor.number(1)
         kinds = _read_extensions(cursor, extensions)
     except CutShortError:
         kinds = tuple(extensions)
     chosen = _number(extensions.get(SUPPORTED_VERSIONS))
-    if chosen is None and cipher >> 8 == TLS13_SUITES:
+    if chosen is None and cipher >> 8 == TLS13_SUITES and not early:
         # Those are of no older version (RFC 8446 appendix B.4): what says so was cut off.
         chosen = TLS13
     return ServerHello(

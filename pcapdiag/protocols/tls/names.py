@@ -5,6 +5,7 @@ Source: IANA's "TLS Parameters" registry; the versions as people write them.
 
 from __future__ import annotations
 
+from pcapdiag.model.tls import DRAFTS
 from pcapdiag.protocols.tls.ciphers import cipher_names
 
 VERSIONS = {
@@ -175,12 +176,11 @@ HANDSHAKE_TYPES = {
     67: "next_protocol",
     254: "message_hash",
 }
-_DRAFTS_OF_TLS13 = 0x7F
 
 
 def version_name(version: int) -> str:
     """``TLS 1.2`` of 0x0303."""
-    if version >> 8 == _DRAFTS_OF_TLS13:
+    if version >> 8 == DRAFTS:
         return f"TLS 1.3 draft {version & 0xFF}"
     return VERSIONS.get(version) or _number(version)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
+from pcapdiag.model.tls import DRAFT_22, DRAFT_25
 from pcapdiag.protocols.tls.block import (
     BLOCK_CIPHERS,
     MAX_FRAGMENT,
@@ -18,7 +19,7 @@ from pcapdiag.protocols.tls.block import (
 from pcapdiag.protocols.tls.derivation import HASHES, expand_label, key_expansion
 from pcapdiag.protocols.tls.suites import TLS12, TLS13, Suite
 
-_TLS10, _TLS12 = 0x0301, 0x0303
+_TLS10, _TLS12, _TLS13 = 0x0301, 0x0303, 0x0304
 _NONCE_SIZE = 12
 
 _Aead = AESGCM | AESCCM | ChaCha20Poly1305
@@ -43,8 +44,8 @@ class Protection(Protocol):
         """Return the keys after a KeyUpdate (RFC 8446 section 7.2); itself before TLS 1.3."""
 
 
-def protect_tls13(secret: bytes, cipher: int) -> Protection | None:
-    """Return the protection of a traffic secret (RFC 8446 section 7.3).
+def protect_tls13(secret: bytes, cipher: int, version: int = _TLS13) -> Protection | None:
+    """Return the protection of a traffic secret (RFC 8446 section 7.3), maybe of a draft's.
 
     None for a cipher suite that is not supported.
     """
@@ -52,7 +53,7 @@ def protect_tls13(secret: bytes, cipher: int) -> Protection | None:
     if suite is None:
         return None
     try:
-        return _Tls13Protection(secret, suite)
+        return _Tls13Protection(secret, suite, DRAFT_22 <= version < DRAFT_25)
     except UnsupportedAlgorithm:
         return None
 
@@ -88,11 +89,12 @@ def protect_tls12(
 
 
 class _Tls13Protection:
-    """RFC 8446 section 5.2."""
+    """RFC 8446 section 5.2; in earlier drafts the header is not authenticated."""
 
-    __slots__ = ("_aead", "_iv", "_secret", "_suite")
+    __slots__ = ("_aead", "_bare", "_iv", "_secret", "_suite")
 
-    def __init__(self, secret: bytes, suite: Suite) -> None:
+    def __init__(self, secret: bytes, suite: Suite, bare: bool) -> None:
+        self._bare = bare
         self._secret = secret
         self._suite = suite
         self._aead = _aead(suite, expand_label(secret, b"key", suite.key_size, suite.hash))
@@ -103,7 +105,7 @@ class _Tls13Protection:
     ) -> tuple[int, bytes] | None:
         if len(fragment) > MAX_FRAGMENT:
             return None
-        header = struct.pack(">BHH", kind, version, len(fragment))
+        header = b"" if self._bare else struct.pack(">BHH", kind, version, len(fragment))
         inner = _decrypt(self._aead, _nonce(self._iv, sequence), fragment, header)
         content = (inner or b"").rstrip(b"\0")
         return (content[-1], content[:-1]) if content else None
@@ -111,7 +113,7 @@ class _Tls13Protection:
     def updated(self) -> _Tls13Protection:
         size = HASHES[self._suite.hash].digest_size
         secret = expand_label(self._secret, b"traffic upd", size, self._suite.hash)
-        return _Tls13Protection(secret, self._suite)
+        return _Tls13Protection(secret, self._suite, self._bare)
 
 
 class _Tls12Protection:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from pcapdiag.model.moment import moment
-from pcapdiag.model.tls import TLS13, Alert, KeyState, Record, ServerHello, TlsFacts
+from pcapdiag.model.tls import TLS13, Alert, KeyState, Record, ServerHello, TlsFacts, is_tls13
 from pcapdiag.protocols.tls.infer import MAX_FLIGHT, Sizes, Told, infer
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
 from pcapdiag.protocols.tls.names import message_name
@@ -81,7 +81,7 @@ def _keyed(items: list[_P], side: int) -> Iterator[tuple[tuple[int, int], int, i
 def _told(talk: Talk, client: Side, server: Side) -> Told | None:
     """What is inferred of TLS 1.3 where no record of either end could be opened."""
     hello = talk.server_hello or _unseen_hello(talk, client)
-    if hello is None or hello.version != TLS13 or client.has_opened or server.has_opened:
+    if hello is None or not is_tls13(hello.version) or client.has_opened or server.has_opened:
         return None
     has_early = talk.client_hello is not None and talk.client_hello.early_data
     return infer(hello, has_early, client.sealed, server.sealed)
@@ -95,7 +95,7 @@ def _unseen_hello(talk: Talk, client: Side) -> ServerHello | None:
     offer = talk.client_hello
     if offer is None or client.sealed_finished is not None or not client.sealed.records:
         return None
-    if offer.complete and TLS13 not in offer.versions:
+    if offer.complete and not any(map(is_tls13, offer.versions)):
         return None
     lengths = {record.length for record in client.sealed.records[:MAX_FLIGHT]}
     cipher = next((each for each in CIPHERS if Sizes.of(each).finished in lengths), CIPHERS[0])
@@ -107,7 +107,7 @@ def _resumed(talk: Talk, server: Side) -> bool:
     offer, choice = talk.client_hello, talk.server_hello
     if choice is None:
         return False
-    if choice.version == TLS13:
+    if is_tls13(choice.version):
         return choice.resumed_psk is not None
     if offer is None:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.model.tls import TLS13, CertificateFlight, ClientHello, Message, ServerHello
+from pcapdiag.model.tls import CertificateFlight, ClientHello, Message, ServerHello, is_tls13
 from pcapdiag.protocols.tls.certificates import read_certificates
 from pcapdiag.protocols.tls.compressed import read_compressed
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
@@ -52,7 +52,7 @@ class Talk:
     def is_tls13(self) -> bool:
         """True when TLS 1.3 was chosen; a HelloRetryRequest says so too."""
         chosen = self.server_hello or self.retry
-        return chosen is not None and chosen.version == TLS13
+        return chosen is not None and is_tls13(chosen.version)
 
     def add(self, from_initiator: bool, message: HandshakeMessage) -> None:
         """Take a message of one end; its messages come in order."""

@@ -10,6 +10,7 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from pcapdiag.model.http_methods import METHODS
 from pcapdiag.protocols.http.body import BODY_HEAD, MAX_CHUNK_LINE, framing
 from pcapdiag.protocols.http.heads import MAX_HEAD, TOKEN, Fields, head_end, plausible_head, value
 from pcapdiag.protocols.http.sniff import PREFACE
@@ -32,10 +33,7 @@ _STATUS_LINE = re.compile(rb"(?s)(HTTP/\d(?:\.\d)?)( +)(\d{3})(.*)")
 _VERSION = re.compile(rb" +HTTP/\d\.\d *")
 _CHUNK = re.compile(rb"(?s)([0-9A-Fa-f]{1,15})([ \t]*)(.*)")
 _WEBSOCKET = b"websocket"
-_METHODS = frozenset(
-    b"GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE PROPFIND PROPPATCH MKCOL COPY MOVE LOCK"
-    b" UNLOCK REPORT SEARCH PURGE PRI PROXY".split()
-)
+_METHODS = frozenset(name.encode() for name in (*METHODS, "PURGE", "PRI", "PROXY"))
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 

@@ -122,7 +122,10 @@ def test_a_request_behind_a_rest_met_the_fin_of_before() -> None:
     late = http2(answered(1), request(3, asked=4008, request_frame=12))
     verdict = judged(late, *lines)
     assert verdict.code == "tcp.stale_connection"
-    assert (verdict.facts["gap"], verdict.facts["request_frame"]) == ("4 s", "12")
+    assert (verdict.facts["rested"], verdict.facts["request_frame"]) == (
+        " after 4 s of quiet",
+        "12",
+    )
     taken = http2(answered(1), request(3, asked=7, request_frame=8))
     assert judged(taken, *lines[:4]).code == "tcp.closed_before_response"
 

@@ -4,6 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.registry import kind_of
+from pcapdiag.diagnose.text import fill
 from tests.diagnose.playbook import (
     EXCHANGE,
     GET,
@@ -34,11 +36,15 @@ def test_the_request_crossed_the_fin() -> None:
 def test_the_program_had_not_read_the_fin_yet() -> None:
     """NATS refuses a login by a line of text and closes; the client's PING is under way."""
     fin = (S("FIN,ACK", after=0.1), C("PSH,ACK", b"PING\r\n", after=0.2), S("RST"))
-    verdict = judged(*USED, *fin)
+    story = play(*USED, *fin)
+    verdict = judge(story, around(story))
     assert verdict.code == "tcp.stale_connection"
     assert verdict.facts["how"] == "its FIN (frame 8) had come 0.2 ms before, unread by the program"
+    title = fill(kind_of(verdict.code), verdict, story).title
+    assert title.startswith("stale connection: request 2 met a FIN of ")
     crossed = judged(*USED, LATE, S("FIN,ACK", after=0.1), S("RST", after=0.2))
     assert "crossed on the way" in crossed.facts["how"]
+    assert crossed.facts["rested"] == " after 5 s of quiet"
 
 
 def test_a_peer_said_its_word_and_closed_in_one_go() -> None:

@@ -161,7 +161,7 @@ def test_a_request_behind_a_rest_met_the_fin_of_before() -> None:
     lines = (*READY, REQUEST, *answered, S("ACK"), S("FIN,ACK", after=2000), C("ACK"), stale)
     verdict = told(*lines, S("RST"), client_data=3, server_data=1, tickets=2, **SECURED)
     assert verdict.code == "tcp.stale_connection"
-    assert verdict.facts["gap"] == "5 s"
+    assert verdict.facts["rested"] == " after 5 s of quiet"
     assert "long before the request" in verdict.facts["how"]
 
 

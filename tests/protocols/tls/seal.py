@@ -14,8 +14,9 @@ ECDHE_AES_128_GCM = 0xC02F
 class Tls13Sealer:
     """One end's records under one traffic secret."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, *, covers_header: bool = True) -> None:
         self.secret = secret
+        self._covers_header = covers_header
         self._aead = AESGCM(expand_label(secret, b"key", 16, "SHA256"))
         self._iv = expand_label(secret, b"iv", 12, "SHA256")
         self._sequence = 0
@@ -25,7 +26,8 @@ class Tls13Sealer:
         header = bytes([DATA]) + numbers(0x0303, len(inner) + 16)
         number = int.from_bytes(self._iv, "big") ^ self._sequence
         self._sequence += 1
-        return header + self._aead.encrypt(number.to_bytes(12, "big"), inner, header)
+        covered = header if self._covers_header else b""
+        return header + self._aead.encrypt(number.to_bytes(12, "big"), inner, covered)
 
     def updated(self) -> Tls13Sealer:
         return Tls13Sealer(expand_label(self.secret, b"traffic upd", 32, "SHA256"))

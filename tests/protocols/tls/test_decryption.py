@@ -26,6 +26,7 @@ from tests.protocols.tls.wire import (
     HANDSHAKE,
     OTHER_RANDOM,
     RANDOM,
+    TLS13_CHOICE,
     TLS13_EXTENSIONS,
     alpn,
     change_cipher_spec,
@@ -34,6 +35,7 @@ from tests.protocols.tls.wire import (
     extension,
     handshake,
     message,
+    numbers,
     server,
     server_hello,
     talk,
@@ -195,6 +197,32 @@ def test_no_secret_and_unsupported_cipher() -> None:
     hello = server_hello(cipher=0x1306)
     turns = [client(handshake(1, client_hello())), server(handshake(2, hello))]
     assert read(talk(*turns), tls13_keys())[0].key_state == "unsupported cipher"
+
+
+@pytest.mark.parametrize("draft", [23, 24, 25, 28])
+def test_drafts_of_tls13_are_opened_as_what_they_became(draft: int) -> None:
+    """Up to 24 the records' headers are not authenticated (draft-ietf-tls-tls13-25 section 5.2)."""
+    hello = server_hello([extension(43, numbers(0x7F00 | draft)), TLS13_CHOICE[1]])
+    whole = draft >= 25
+    server_keys, asks = (Tls13Sealer(key * 32, covers_header=whole) for key in (b"s", b"C"))
+    finished = Tls13Sealer(b"c" * 32, covers_header=whole)
+    turns = [
+        client(handshake(1, client_hello())),
+        server(handshake(2, hello), server_keys(HANDSHAKE, EXTENSIONS + FINISHED)),
+        client(finished(HANDSHAKE, FINISHED), asks(DATA, b"asks")),
+    ]
+    facts, given = read(talk(*turns), tls13_keys())
+    assert [piece.data for piece in given] == [b"asks"]
+    assert (facts.key_state, facts.is_tls13, facts.established) == ("decrypted", True, True)
+
+
+def test_early_drafts_of_tls13_are_not_opened() -> None:
+    hello = numbers(0x7F12) + OTHER_RANDOM + numbers(0x1301) + vector(2, TLS13_CHOICE[1])
+    turns = [client(handshake(1, client_hello())), server(handshake(2, hello))]
+    facts = read(talk(*turns), tls13_keys())[0]
+    assert facts.key_state == "unsupported cipher"
+    assert facts.server_hello is not None
+    assert (facts.server_hello.cipher, facts.server_hello.group) == (0x1301, 29)
 
 
 def test_lost_record_is_stepped_over_and_its_bytes_are_counted() -> None:
