@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from pcapdiag.model.report import (
@@ -344,7 +345,7 @@ def test_a_finding_says_when_and_on_which_connections() -> None:
     assert "14 worked before; 22:13:20.000Z to 22:13:29.000Z" in told
     assert "SEE     tcp.stream in {17, 18}" in output
     bare = finding()
-    bare.first = bare.last = None
+    bare.first = bare.last = UNSET
     bare.streams = []
     output = lines(report([], ok=3, findings=[bare]))
     assert not any(line.startswith("SEE") for line in output)

@@ -22,6 +22,7 @@ from pcapdiag.model.report import Connection, Report
 from pcapdiag.triage import chain, rotation, stamp
 from pcapdiag.triage.isolation import Reply
 from pcapdiag.triage.local import Engine
+from pcapdiag.triage.outcome import FileStamp
 from pcapdiag.triage.rotation import Folder, set_of
 from pcapdiag.triage.run import Triage
 from pcapdiag.triage.watch import Keep, Watch
@@ -316,3 +317,23 @@ def test_side_by_side(tmp_path: Path) -> None:
     split(ROLLING, tmp_path / "ring", 2, "b.pcap")
     watch(tmp_path / "out", tmp_path / "ring", engine=noting)
     assert asked == [["a.pcap", "b.pcap"], ["a.pcap1", "b.pcap1"]]
+
+
+def test_a_file_alone_is_closed_when_settled_and_whole_or_never_whole_for_long(
+    tmp_path: Path,
+) -> None:
+    (path,) = split(REFUSED, tmp_path / "ring", 1)
+    settle = 3.0
+    folder = Folder(str(tmp_path / "ring"), settle)
+
+    def closed(seconds: float, first: int = 1) -> bool:
+        written = time.time_ns() - int(seconds * 1e9)
+        age = FileStamp(1, written, written, 1)
+        return folder.is_closed(rotation.Segment(str(path), age, first), newer=False)
+
+    assert closed(10)
+    assert not closed(2.5), "not settled"
+    assert not closed(10, first=0), "without a packet there is nothing to take"
+    path.write_bytes(path.read_bytes()[:-7])
+    assert not closed(10), "it may be written still"
+    assert closed(settle * rotation.GIVE_UP + 1), "it never will be whole"
