@@ -118,3 +118,7 @@ def test_one_outage_of_new_connections_alone(served: int, found: int) -> None:
     findings = find(caller, DATA, spans=spans, last_time=end)
     assert len(findings) == found
     assert all("while those from before were served" in one.detail for one in findings)
+
+
+def test_three_times_are_no_outage_any_more() -> None:
+    assert find(replace(CALLER, drop_episodes=3))

@@ -55,3 +55,22 @@ def test_an_error_about_the_other_direction_does_not_count() -> None:
         *HANDSHAKE, icmp(3, 1, "10.0.9.1"), BIG, *again(BIG, 200, 400, 800), C("FIN,ACK", after=900)
     )
     assert found.code != "mtu.fragmentation_needed"
+
+
+def test_as_long_as_it_may_still_get_through_it_is_open() -> None:
+    found = judged(*HANDSHAKE, *EXCHANGE, BIG, TOLD, *again(BIG, 200), left=0.1)
+    assert not found.failed
+
+
+def test_nobody_needs_to_have_ended_it() -> None:
+    found = judged(*HANDSHAKE, *EXCHANGE, BIG, TOLD, *again(BIG, 200, 400, 800), left=30)
+    assert found.code == "mtu.fragmentation_needed"
+    assert found.ended_by is None
+    assert failed(TOLD, *again(BIG, 200, 400, 800)).ended_by == "initiator"
+
+
+def test_how_often_it_was_told_is_said() -> None:
+    once = failed(TOLD, *again(BIG, 200, 400, 800)).facts["reaction"]
+    assert "segments of the old size after it: the message" in once
+    twice = failed(TOLD, *again(BIG, 200), TOLD, *again(BIG, 400, 800)).facts["reaction"]
+    assert "after it and heard it 2 times" in twice

@@ -103,3 +103,7 @@ def test_data_that_came_long_after_the_last_syn_ack_and_met_a_reset() -> None:
     verdict = judged(*HANDSHAKE, *late, left=60)
     assert verdict.failed
     assert verdict.code != "tcp.accept_queue_overflow"
+
+
+def test_a_reset_long_after_the_final_ack_is_not_the_kernels_refusal() -> None:
+    assert judged(*HANDSHAKE, S("RST", after=700)).code != "tcp.accept_queue_overflow"
