@@ -27,7 +27,7 @@ FLOORS = (
     "report",
     "sanitize",
     "probe",
-    "fleet",
+    "triage",
     "bundle",
     "cli",
 )
@@ -45,7 +45,7 @@ OPENERS = {
     "bundle": "writes case.zip, and reads its members again for the proof",
     "protocols/tls": "what it opens are encrypted records",
     "cli": "writes the file of -o",
-    "fleet": "reads captures for their digest, writes OUT",
+    "triage": "reads captures for their digest, writes OUT",
     "report": "writes the file of -o",
 }
 FILE_CALLS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "mmap", "memmap"}

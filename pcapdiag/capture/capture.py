@@ -161,7 +161,7 @@ class Capture:
 
     @property
     def disordered(self) -> int:
-        """Packets that were earlier than one before them on their interface, by 1 ms at most."""
+        """Packets that were earlier than one before them on their interface, by 100 ms at most."""
         return self._orderer.window.disordered
 
     @property

@@ -1,6 +1,6 @@
 import cython
 
-cdef long long LIMIT, DISORDER
+cdef long long LIMIT, DISORDER, STEP
 
 
 @cython.final

@@ -10,9 +10,9 @@ import click
 from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
-    from pcapdiag.fleet.dask import DaskEngine
-    from pcapdiag.fleet.limits import Limits
-    from pcapdiag.fleet.local import LocalEngine
+    from pcapdiag.triage.dask import DaskEngine
+    from pcapdiag.triage.limits import Limits
+    from pcapdiag.triage.local import LocalEngine
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -51,7 +51,7 @@ def open_engine(
         if scheduler is not None:
             raise UsageError("--scheduler is for --engine dask")
         from pcapdiag.capture.source import processors
-        from pcapdiag.fleet.local import LocalEngine
+        from pcapdiag.triage.local import LocalEngine
 
         workers = jobs or processors()
         return LocalEngine(min(workers, captures or workers), limits, retry)
@@ -59,6 +59,6 @@ def open_engine(
         raise UsageError("--engine dask needs a scheduler", "--scheduler tcp://HOST:8786")
     if jobs is not None:
         raise UsageError("--jobs is for this machine", "a cluster has as many as its threads")
-    from pcapdiag.fleet.dask import DaskEngine
+    from pcapdiag.triage.dask import DaskEngine
 
     return DaskEngine(scheduler, limits, retry)

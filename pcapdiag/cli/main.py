@@ -32,6 +32,8 @@ _COMMANDS = (
     *("explain", "probe", "snapshot", "timeline", "triage"),
 )
 """Each is in the module of its name: a run imports the one that it needs."""
+_HELP: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click, from 8.2 on, raises to show the help where nothing was asked."""
 _COMPLETES = "_PCAPDIAG_COMPLETE"
 """Set where a shell asks what a word may go on with (``shells.py``)."""
 
@@ -45,6 +47,18 @@ class Program(click.Group):
             return _command(cmd_name)
         self.all_commands()
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; a capture in its place wants ``analyze``."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if not os.path.isfile(args[0]):
+                raise
+            message = f"{args[0]!r} is a file and no command: write pcapdiag analyze {args[0]}"
+            raise click.UsageError(message, ctx) from error
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names of all commands, as help lists them."""
@@ -101,6 +115,8 @@ class Program(click.Group):
 
 def _tamed(error: click.UsageError) -> click.UsageError:
     """An error of click, which repeats an argument as it was given; its own lines stay lines."""
+    if isinstance(error, _HELP):
+        return error
     parts = re.split(r"([\n\t]+)", error.format_message())
     text = "".join(part if part.isspace() else harmless(part) for part in parts)
     return click.UsageError(text, error.ctx)

@@ -10,8 +10,8 @@ from pcapdiag.cli.say import warn
 from pcapdiag.cli.values import Listener
 
 if TYPE_CHECKING:
-    from pcapdiag.fleet.metrics import Metrics
-    from pcapdiag.fleet.run import Triage
+    from pcapdiag.triage.metrics import Metrics
+    from pcapdiag.triage.run import Triage
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def measuring(run: Triage, path: str | None, listener: Listener | None) -> Itera
     if path is None and listener is None:
         yield None
         return
-    from pcapdiag.fleet.metrics import Metrics, need
+    from pcapdiag.triage.metrics import Metrics, need
 
     need()
     metrics = Metrics(run.ledger(), path)

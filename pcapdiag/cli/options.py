@@ -115,7 +115,7 @@ _OUTPUT = (
     click.option(
         "--format", "output_format", type=click.Choice(get_args(Format)), default="text",
         show_default=True, help="For people, as one JSON document, as JSON lines, as Markdown for "
-        "a ticket or a job's summary, or as JUnit XML for a test server.",
+        "a ticket or a job's summary, or as JUnit XML for a test server. A page: see --html.",
     ),
     click.option(
         "--all", "show_all", is_flag=True, help="Show the connections that worked, too."

@@ -38,17 +38,17 @@ from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
-    from pcapdiag.fleet.capture import Capture
-    from pcapdiag.fleet.dask import DaskEngine
-    from pcapdiag.fleet.local import LocalEngine
-    from pcapdiag.fleet.metrics import Metrics
-    from pcapdiag.fleet.run import Triage
-    from pcapdiag.fleet.sources import Sources
-    from pcapdiag.fleet.summary import Summary
-    from pcapdiag.fleet.tables import Form
-    from pcapdiag.fleet.watch import Keep
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.report.conditions import Condition, Tally
+    from pcapdiag.triage.capture import Capture
+    from pcapdiag.triage.dask import DaskEngine
+    from pcapdiag.triage.local import LocalEngine
+    from pcapdiag.triage.metrics import Metrics
+    from pcapdiag.triage.run import Triage
+    from pcapdiag.triage.sources import Sources
+    from pcapdiag.triage.summary import Summary
+    from pcapdiag.triage.tables import Form
+    from pcapdiag.triage.watch import Keep
 
 
 @click.command(
@@ -105,10 +105,10 @@ def triage(
     _check_for_pipelines(watch, fail_on, markdown=markdown, junit=junit)
     check_targets(sources, chosen, markdown=markdown, junit=junit, **{"metrics-file": metrics_file})
     _check_files(chosen, watch)
-    from pcapdiag.fleet.limits import Limits
+    from pcapdiag.triage.limits import Limits
 
     limits = Limits(timeout or None, memory or None)
-    fleet = _Fleet(
+    setup = _Setup(
         partial(open_engine, engine, scheduler, jobs, limits, retry),
         output,
         analyze_options(show_all, follow=False, **chosen),
@@ -118,15 +118,15 @@ def triage(
     if watch is not None:
         from pcapdiag.cli.watching import Watched, go_on
 
-        with fleet.opened(None) as (run, metrics):
+        with setup.opened(None) as (run, metrics):
             go_on(run, Watched(watch, settle, keep), metrics, quiet=quiet)
         return OK
-    summary, tally = _once(fleet, sources, _Summaries(markdown, junit, quiet, width, no_color))
+    summary, tally = _once(setup, sources, _Summaries(markdown, junit, quiet, width, no_color))
     return status_of(summary, tally, fail_on)
 
 
 @dataclass(frozen=True, slots=True)
-class _Fleet:
+class _Setup:
     """Who examines the captures, what is asked, and where the answers are kept."""
 
     engine: Callable[[int | None], LocalEngine | DaskEngine]
@@ -139,7 +139,7 @@ class _Fleet:
     @contextmanager
     def opened(self, captures: int | None) -> Iterator[tuple[Triage, Metrics | None]]:
         """Give the run into the folder, and its metrics where they were asked for."""
-        from pcapdiag.fleet.run import Triage
+        from pcapdiag.triage.run import Triage
 
         with (
             self.engine(captures) as examiner,
@@ -161,9 +161,9 @@ class _Summaries:
 
     def write(self, run: Triage, names: Sequence[str], summary: Summary, found: Sources) -> None:
         """Write the files, and the lines of a quiet run."""
-        from pcapdiag.fleet.junit import render_junit
-        from pcapdiag.fleet.markdown import render_markdown
         from pcapdiag.report.json import render_line
+        from pcapdiag.triage.junit import render_junit
+        from pcapdiag.triage.markdown import render_markdown
 
         if self.markdown:
             _write(self.markdown, render_markdown(summary))
@@ -175,21 +175,21 @@ class _Summaries:
 
     def show(self, summary: Summary, output: str) -> None:
         """Print the summary, unless the run is a quiet one."""
-        from pcapdiag.fleet.overview import render_overview
+        from pcapdiag.triage.overview import render_overview
 
         if not self.quiet:
             page = page_for(None, self.width, self.no_color)
             _write(None, (line + "\n" for line in render_overview(summary, page, output)))
 
 
-def _once(fleet: _Fleet, sources: Sequence[str], summaries: _Summaries) -> tuple[Summary, Tally]:
+def _once(setup: _Setup, sources: Sequence[str], summaries: _Summaries) -> tuple[Summary, Tally]:
     """Examine the captures that sources name, and tell what was found in them."""
-    from pcapdiag.fleet.sources import Sources
+    from pcapdiag.triage.sources import Sources
 
-    found = Sources(fleet.output)
+    found = Sources(setup.output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    with fleet.opened(len(captures)) as (run, metrics):
+    with setup.opened(len(captures)) as (run, metrics):
         _tell_outdated(run, captures)
         _take(run, captures, metrics)
         run.write(found.unreadable)
@@ -199,7 +199,7 @@ def _once(fleet: _Fleet, sources: Sequence[str], summaries: _Summaries) -> tuple
         counting = run.count(names)
         summary = counting.result(found.unreadable)
         summaries.write(run, names, summary, found)
-    summaries.show(summary, fleet.output)
+    summaries.show(summary, setup.output)
     return summary, counting.tally
 
 
@@ -256,7 +256,7 @@ def _tell_outdated(run: Triage, captures: Sequence[Capture]) -> None:
 
 
 def _form(wanted: Form | None) -> Form:
-    from pcapdiag.fleet import parquet
+    from pcapdiag.triage import parquet
 
     if wanted == "parquet":
         parquet.need()

@@ -16,12 +16,12 @@ from pcapdiag.model.units import counted
 from pcapdiag.report.json import render_line
 
 if TYPE_CHECKING:
-    from pcapdiag.fleet.isolation import Reply
-    from pcapdiag.fleet.manifest import Entry
-    from pcapdiag.fleet.metrics import Metrics
-    from pcapdiag.fleet.rows import Told
-    from pcapdiag.fleet.run import Triage
-    from pcapdiag.fleet.watch import Keep, Watch
+    from pcapdiag.triage.isolation import Reply
+    from pcapdiag.triage.manifest import Entry
+    from pcapdiag.triage.metrics import Metrics
+    from pcapdiag.triage.rows import Told
+    from pcapdiag.triage.run import Triage
+    from pcapdiag.triage.watch import Keep, Watch
 
 Result = TypeVar("Result")
 Handler = Callable[[int, FrameType | None], object] | int | None
@@ -87,7 +87,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is watched, and how (``fleet/rotation.py``, ``fleet/watch.py``)."""
+    """What is watched, and how (``triage/rotation.py``, ``triage/watch.py``)."""
 
     folder: str
     settle: float
@@ -96,8 +96,8 @@ class Watched:
 
 def go_on(run: Triage, watched: Watched, metrics: Metrics | None, *, quiet: bool) -> None:
     """Watch until SIGINT or SIGTERM; then the tables are complete. Raises OutputError."""
-    from pcapdiag.fleet.rotation import Folder
-    from pcapdiag.fleet.watch import Watch
+    from pcapdiag.triage.rotation import Folder
+    from pcapdiag.triage.watch import Watch
 
     watch = Watch(run, Folder(watched.folder, watched.settle), watched.keep)
     _Watcher(run, watch, metrics, quiet, watched.folder).go_on()

@@ -13,7 +13,7 @@ cdef class Packet(Tunnels):
     cdef public long long unverifiable, cut
     cdef public long long version, tos, ip_id, df, ttl, protocol, flow_label
     cdef public unsigned long long source_high, source_low, target_high, target_low
-    cdef public long long ip_start, header_bytes, datagram_end
+    cdef public long long datagram_end
     cdef public long long fragment_offset, more_fragments, fragment_id
     cdef public long long source_port, target_port, seq, ack, flags, window, option_bytes
     cdef public long long payload, payload_length, payload_captured

@@ -212,8 +212,6 @@ class Packet(Tunnels):
         self.source_low = big32(self.view, o + 12)
         self.target_high = 0
         self.target_low = big32(self.view, o + 16)
-        self.ip_start = o
-        self.header_bytes = header
         self.datagram_end = o + total
         if o + total < self.end:
             self.end = o + total
@@ -258,7 +256,6 @@ class Packet(Tunnels):
         self.source_low = big64(self.view, o + 16)
         self.target_high = big64(self.view, o + 24)
         self.target_low = big64(self.view, o + 32)
-        self.ip_start = o
         if length == 0:
             self.datagram_end = self.wire_end
         else:
@@ -293,14 +290,12 @@ class Packet(Tunnels):
                     self.fragment_offset = fragment & 0xFFF8
                     self.more_fragments = fragment & 1
                     self.fragment_id = big32(self.view, o + 4)
-                    self.header_bytes = o + 8 - self.ip_start
                     self.position = o + 8
                     return -1000 - _FRAGMENT
                 protocol = self.view[o]
                 o += 8
             else:
                 self.protocol = protocol
-                self.header_bytes = o - self.ip_start
                 self.position = o
                 return self._transport(protocol)
         return -1000 - _UNDECODED

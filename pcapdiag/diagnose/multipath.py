@@ -1,6 +1,7 @@
 """Multipath TCP (RFC 8684): one stream of bytes over several connections, its subflows.
 
 What a subflow lacks may have gone over another one, so an unfinished answer on it is no failure.
+Nor is one that was held in reserve (section 3.3.8) and is closed with the others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import takewhile
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import SYN
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 NOTE = "Multipath TCP: what this connection lacks may have gone over another of its subflows."
 
@@ -21,6 +23,11 @@ def is_multipath(story: Story) -> bool:
     A SYN alone only offers it; who is not understood goes on without (RFC 8684 section 3.7).
     """
     return any(packet.multipath and not packet.flags & SYN for packet in story.packets)
+
+
+def held_in_reserve(story: Story, until: int) -> bool:
+    """Return whether it may be a subflow that was not needed: nobody refuses one so late."""
+    return until - story.established_time >= SECOND and is_multipath(story)
 
 
 def readable(story: Story) -> Sequence[Exchange]:

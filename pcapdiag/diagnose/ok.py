@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import ending, outlived
+from pcapdiag.diagnose.http.reply import IN_PLACE
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
@@ -60,6 +61,7 @@ from pcapdiag.diagnose.tls_state import (
 )
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import counted
 
@@ -111,7 +113,19 @@ def _unread(story: Story) -> list[str]:
         return ["The capture lacks bytes of its HTTP/2: what each request got is not known."]
     if cut and tls_facts(story) is not None and 0 < story.turn.index <= TURNS_OF_A_HANDSHAKE:
         return ["The snaplen cut its TLS records: whether an end refused the other is not known."]
-    return []
+    return [_cut_refusal(one) for one in story.exchanges if cut and _may_be_refused(one)][:1]
+
+
+def _may_be_refused(exchange: Exchange) -> bool:
+    """Return whether a gateway's status was kept, and not what would say that a gateway gave it."""
+    return exchange.status in IN_PLACE and not exchange.complete
+
+
+def _cut_refusal(exchange: Exchange) -> str:
+    answer = f"its answer {exchange.status} (frame {exchange.response_frame})"
+    return (
+        f"The snaplen cut {answer}: whether a proxy gave it in the upstream's place is not known."
+    )
 
 
 def _requests(story: Story) -> str:

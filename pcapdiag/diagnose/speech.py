@@ -17,7 +17,7 @@ from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.harmless import is_text
 from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.tls.numbers import (
     ALERT,
@@ -30,6 +30,8 @@ from pcapdiag.protocols.tls.numbers import (
 PROXY_V1, PROXY_V2 = b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n"
 PROXY_V1_LONGEST = 107
 PROXY_V2_HEADER = 16
+OPENERS = (H2_PREFACE, PROXY_V1, PROXY_V2)
+"""What a connection begins with, and nothing else does (RFC 9113 3.4, proxy-protocol.txt 2)."""
 H2_SETTINGS, H2_GOAWAY = 4, 7
 H2_FRAME_HEADER = 9
 H2_FIRST_LONGEST = 256
@@ -148,13 +150,32 @@ def answered(story: Story) -> Said:
 @once
 def spoken_before(story: Story) -> bool:
     """Return whether both ends' first bytes may not be the connection's first."""
+    if story.hello_initiator.startswith(OPENERS) and answered_directly(story):
+        return False
     unseen = _lost_its_first(story, True) or _lost_its_first(story, False)
     return story.midstream or unseen
 
 
+def answered_directly(story: Story) -> bool:
+    """Return whether no byte is missing between the initiator's first ones and the answer's."""
+    asked, answer = _first_data(story, True), _first_data(story, False)
+    return asked is not None and answer is not None and asked.has_ack and asked.ack == answer.seq
+
+
+def _first_data(story: Story, of_initiator: bool) -> PacketFact | None:
+    said = (p for p in story.packets if p.from_initiator == of_initiator and p.length)
+    return next(said, None)
+
+
 def _lost_its_first(story: Story, of_initiator: bool) -> bool:
-    """Return whether the capture may lack an end's first bytes: its SYN, or its first segment."""
-    isn = story.half(of_initiator).isn
+    """Return whether the capture may lack an end's first bytes: its SYN, or its first segment.
+
+    The SYN-ACK has the number of the SYN, too.
+    """
+    half = story.half(of_initiator)
+    isn = half.isn
+    if isn is None and of_initiator and story.syn_ack_count:
+        isn = half.base_seq
     if isn is None:
         return True
     said = (p for p in story.packets if p.from_initiator == of_initiator and p.length)

@@ -159,7 +159,9 @@ def encrypted_records(facts: TlsFacts, from_initiator: bool) -> list[Record]:
 
 def first_data(facts: TlsFacts) -> Record | None:
     """Return the initiator's first record of application data; None where it cannot be told."""
-    if not facts.established or not facts.client_data or facts.records_left_out:
+    if not facts.established or not facts.client_data:
+        return None
+    if facts.incomplete or facts.records_left_out:
         return None
     records = encrypted_records(facts, from_initiator=True)
     if facts.is_tls13 and facts.key_state == "decrypted":

@@ -21,6 +21,7 @@ MQTT_QOS = 0x06
 MQTT_UNANSWERED = frozenset({4, 7, 14})
 """PUBACK, PUBCOMP and DISCONNECT; PUBLISH too at QoS 0 (MQTT 3.1.1 sections 2.2 and 4.3.1)."""
 MQTT_LENGTH_BYTES = 4
+MQTT_PORT = 1883
 MQTT_DISCONNECT = b"\xe0\x00"
 NATS_GREETING = b"INFO {"
 NATS_UNANSWERED = (b"PUB ", b"HPUB ", b"SUB ", b"UNSUB ", b"PONG\r\n")
@@ -40,6 +41,7 @@ AMQP_UNANSWERED = frozenset({(60, 40), (60, 80), (60, 90), (60, 120)})
 """basic.publish, ack, reject and nack (AMQP 0-9-1 section 1.8; RabbitMQ's extensions)."""
 AMQP_FRAME = 7
 """Type, channel and size; a frame ends with one byte more."""
+AMQP_FRAME_END = 0xCE
 REPLICA_REPORT = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n"
 """How far a Redis replica is, which it tells each second (replicationSendAck in replication.c)."""
 NOREPLY = b" noreply"
@@ -108,10 +110,8 @@ def asks_nothing(story: Story) -> bool:
         return True
     if _memcached(head) or _gearman(head):
         return True
-    if story.midstream and NATS_PLAIN.match(head) and NATS_PING not in head:
-        return True
     if story.midstream or not head:
-        return False
+        return _told_midstream(story)
     if in_a_websocket(story):
         # Its messages are the application's, and none belongs to another one.
         return head[0] in WEBSOCKET_MESSAGES
@@ -127,6 +127,21 @@ def asks_nothing(story: Story) -> bool:
         asks = NATS_PING in head or NATS_VERBOSE in opened.replace(b" ", b"")
         return head.startswith(NATS_UNANSWERED) and not asks
     return False
+
+
+def _told_midstream(story: Story) -> bool:
+    """Return whether the messages alone, without what opened the connection, say the same.
+
+    Lengths and the byte that ends a frame fit by chance nowhere; MQTT has only lengths.
+    """
+    head = story.turn.request_head
+    if NATS_PLAIN.match(head):
+        return NATS_PING not in head
+    if not head or len(head) != story.turn.request_bytes:
+        return False
+    if story.responder.port == MQTT_PORT:
+        return _mqtt(head) and _mqtt_end(head) == len(head)
+    return _amqp_is_whole(head) and all(_amqp(head))
 
 
 def leaves_politely(story: Story) -> bool:
@@ -187,9 +202,16 @@ def _mqtt_size(head: bytes, at: int) -> int:
     return 1 + digits + size
 
 
-def _amqp(head: bytes) -> Iterator[bool]:
+def _mqtt_end(head: bytes) -> int:
+    """Return where the last of the messages ends that begin among these bytes."""
     at = 0
     while at < len(head):
+        at += _mqtt_size(head, at)
+    return at
+
+
+def _amqp(head: bytes) -> Iterator[bool]:
+    for at in _amqp_frames(head):
         kind = head[at]
         if kind == AMQP_METHOD:
             method = head[at + AMQP_FRAME : at + AMQP_FRAME + 4]
@@ -197,4 +219,18 @@ def _amqp(head: bytes) -> Iterator[bool]:
             yield numbers in AMQP_UNANSWERED
         else:
             yield kind in (AMQP_HEADER, AMQP_BODY, AMQP_HEARTBEAT)
+
+
+def _amqp_is_whole(head: bytes) -> bool:
+    """Return whether the bytes are frames to their end, each with the byte that ends it."""
+    *_, last = _amqp_frames(head)
+    size = int.from_bytes(head[last + 3 : last + AMQP_FRAME], "big")
+    return last + AMQP_FRAME + size + 1 == len(head) and head[-1] == AMQP_FRAME_END
+
+
+def _amqp_frames(head: bytes) -> Iterator[int]:
+    """Yield where frames begin."""
+    at = 0
+    while at < len(head):
+        yield at
         at += AMQP_FRAME + int.from_bytes(head[at + 3 : at + AMQP_FRAME], "big") + 1

@@ -8,8 +8,9 @@ from pcapdiag.flow.legs cimport Moments
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host
 from pcapdiag.flow.spans cimport note_outcome
 from pcapdiag.flow.table cimport Table
+from pcapdiag.model.numbers cimport distance
 
-cdef long long FIN, RST, SYN, CLOSED, LEFT, REFUSED, MASK32, MAX_RESET_PAYLOAD
+cdef long long ACK, FIN, RST, SYN, CLOSED, LEFT, REFUSED, MASK32, MAX_RESET_PAYLOAD
 
 
 @cython.final

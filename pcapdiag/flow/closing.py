@@ -14,7 +14,8 @@ from pcapdiag.flow.neighbours import Neighbours
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.spans import note_outcome
 from pcapdiag.flow.table import Table
-from pcapdiag.model.packet import FIN, RST, SYN
+from pcapdiag.model.numbers import distance
+from pcapdiag.model.packet import ACK, FIN, RST, SYN
 
 MASK32 = 0xFFFFFFFF
 MAX_RESET_PAYLOAD = 64
@@ -49,6 +50,8 @@ class Closing:
         if p.flags & RST:
             self.activity.resets += 1
             f.rst_count += 1
+            if p.flags & ACK and (f.rst_ack < 0 or distance(p.ack, f.rst_ack) > 0):
+                f.rst_ack = p.ack
             if flow.rst_time == 0:
                 flow.rst_time = time
             self._note_reset(p, flow, f, time)

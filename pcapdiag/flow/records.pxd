@@ -95,7 +95,7 @@ cdef class HalfFlow:
     cdef public long long first_frame, first_time, first_data_frame, first_data_time, fin_frame
     cdef public long long fin_time, fin_ack, mac1
     cdef public int lost_before, lost_behind
-    cdef public long long lost_seq, latest
+    cdef public long long lost_seq, latest, rst_ack
     cdef public list holes, suspects
 
 @cython.final

@@ -258,6 +258,7 @@ class HalfFlow:
         self.fin_seq = -1
         self.fin_ack = 0
         self.rst_count = 0
+        self.rst_ack = -1
         self.ttl0 = -1
         self.ttl1 = -1
         self.ttl2 = -1

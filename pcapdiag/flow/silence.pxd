@@ -14,4 +14,4 @@ cpdef long long answer_may_be_missing(Flow flow)
 cpdef long long captured_late(Flow flow)
 cpdef long long denies(Packet p, HalfFlow f, HalfFlow r) noexcept
 @cython.locals(missing=cython.longlong)
-cdef long long _late(HalfFlow f, HalfFlow r)
+cpdef long long late(HalfFlow f, HalfFlow r)

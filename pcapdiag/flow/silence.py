@@ -39,7 +39,7 @@ def answer_may_be_missing(flow: Flow) -> int:
 
 def captured_late(flow: Flow) -> int:
     """Return how many acknowledgments were of bytes that were captured after all, behind them."""
-    return _late(flow.a, flow.b) + _late(flow.b, flow.a)
+    return late(flow.a, flow.b) + late(flow.b, flow.a)
 
 
 def denies(p: Packet, f: HalfFlow, r: HalfFlow) -> int:
@@ -57,9 +57,11 @@ def denies(p: Packet, f: HalfFlow, r: HalfFlow) -> int:
     return 1 if distance(p.seq, r.highest_ack) < -1 else 0
 
 
-def _late(f: HalfFlow, r: HalfFlow) -> int:
-    if f.acked_unseen == 0 or f.rst_count > 0 or r.isn < 0 or r.next_seq < 0:
-        # How far a RST acknowledges is not kept.
+def late(f: HalfFlow, r: HalfFlow) -> int:
+    """Return how many acknowledgments by ``f`` were of bytes of ``r`` that were captured late."""
+    if f.acked_unseen == 0 or r.isn < 0 or r.next_seq < 0:
+        return 0
+    if f.rst_ack >= 0 and distance(f.rst_ack, r.next_seq) > 0:
         return 0
     # SYN and FIN have a number each.
     missing = distance(r.next_seq, r.isn) - r.payload_bytes - 2

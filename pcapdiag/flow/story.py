@@ -17,6 +17,7 @@ from pcapdiag.decode.rows import (
 )
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
+from pcapdiag.flow.silence import late
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS, FactSlab
 from pcapdiag.flow.told_turns import hello, last_turn, noted_turn
 from pcapdiag.flow.tracker import Tracker
@@ -164,7 +165,10 @@ def _half(flow: Flow, f: HalfFlow, other: HalfFlow, is_a: bool) -> Half:
         {mac: n for mac, n in macs if n},
         f.ids_zero,
     ]
-    return Half(*values)
+    half = Half(*values)
+    if half.acked_unseen:
+        half.acked_unseen -= late(f, other)
+    return half
 
 
 def icmp_facts(flow: Flow) -> tuple[IcmpFact, ...]:

@@ -36,7 +36,7 @@ cdef class Turns:
     cdef int _new_turn(self, Packet p, Flow flow, long long frame, long long time) except -1
     @cython.locals(f=HalfFlow, o=cython.longlong, first=cython.longlong)
     cdef void _note_accepted(self, Packet p, Flow flow, Endpoint endpoint)
-    @cython.locals(endpoint=Endpoint, i=HalfFlow, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
+    @cython.locals(endpoint=Endpoint, i=HalfFlow, first=cython.bint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
     cdef void _answered(self, Packet p, Flow flow, long long frame, long long time)
     @cython.locals(hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
     cdef inline int _head(self, Packet p, HalfFlow f, long long position) except -1

@@ -201,7 +201,7 @@ class Turns:
         if flow.turn_index > 1 or flow.greeting_bytes > 0:
             _begin_head(flow.a)
             _begin_head(flow.b)
-        if flow.turn_index == 1:
+        if flow.turn_index == 1 and not flow.midstream:
             _note_first_bytes(p, flow)
 
     def _note_accepted(self, p: Packet, flow: Flow, endpoint: Endpoint) -> None:
@@ -231,7 +231,8 @@ class Turns:
             return
         endpoint.turns += 1
         note_served(endpoint, time)
-        if flow.turn_index == 1 and endpoint.connections <= FIRST_BYTES_OF:
+        first = flow.turn_index == 1 and not flow.midstream
+        if first and endpoint.connections <= FIRST_BYTES_OF:
             self._note_accepted(p, flow, endpoint)
         i = flow.a if flow.a_opened else flow.b
         if i.fin_frame:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from pcapdiag.flow.prints import PrintTable
     from pcapdiag.host.load import Loaded
     from pcapdiag.incident.drawing import Drawing
+
+Ended = TypeVar("Ended", Flow, Archived)
 
 LIVE = 600 * SECOND
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
@@ -143,12 +146,7 @@ class Analysis(Following):
         around = self.surroundings
         self.legs.conclude(around.capture_hosts, around.opened, around.answered)
         for archived in self.archive.stories():
-            try:
-                self._judge_again(archived)
-            except NOT_OF_ONE:
-                raise
-            except Exception as error:
-                self._leave_unjudged(archived.story.stream, error)
+            self._attempt(self._judge_again, archived, archived.story.stream)
         self.unlisted["ok"] += self.tracker.endings.healthy
         self._tie_logs()
         self.connections.settle()
@@ -185,18 +183,19 @@ class Analysis(Following):
         return self._teller.tell(story, context, judgement)
 
     def _ended(self, flow: Flow) -> None:
+        self._attempt(self._take_ended, flow, flow.stream)
+
+    def _attempt(self, judge: Callable[[Ended], None], ended: Ended, stream: int) -> None:
+        """Judge one connection; a fault of ours costs no verdict but its own."""
         try:
-            self._take_ended(flow)
+            judge(ended)
         except NOT_OF_ONE:
             raise
         except Exception as error:
-            self._leave_unjudged(flow.stream, error)
-
-    def _leave_unjudged(self, stream: int, error: Exception) -> None:
-        self.unjudged.note(stream, error)
-        self.unlisted["capture.partial"] += 1
-        if self.options.keep_prints:
-            self.doubtful[stream] = "capture.partial"
+            self.unjudged.note(stream, error)
+            self.unlisted["capture.partial"] += 1
+            if self.options.keep_prints:
+                self.doubtful[stream] = "capture.partial"
 
     def _take_ended(self, flow: Flow) -> None:
         # From now on healthy ones stay in compiled code.

@@ -34,7 +34,7 @@ class TooBigMessages:
         )
         if fact is None:
             return
-        fact.mtu = min(fact.mtu, error.mtu)
+        fact.mtu = min(filter(None, (fact.mtu, error.mtu)), default=0)
         fact.connections += 1
         fact.first = min(fact.first, error.time)
         fact.last = max(fact.last, error.time)

@@ -16,7 +16,7 @@ from pcapdiag.logs.source import CUSTOM, NAMES
 from pcapdiag.logs.template import Stamp, Template
 from pcapdiag.logs.wrappers import Wrapper, is_own_log, wrappers
 from pcapdiag.model.logs import LogEntry, LogSource
-from pcapdiag.model.units import SECOND
+from pcapdiag.model.units import SECOND, counted
 
 LOOK_LINES = 2_000
 """Lines after which a file of which none could be read is taken for something else."""
@@ -181,9 +181,9 @@ class LogReading:
         if any(isinstance(one, Template) and not one.has_time for one in self._readers):
             return UsageError(f"{self.source.path}: the format has no time", "give one that has")
         if self.source.form:
-            what = f"none of {self.lines:,} lines is in the format that was given"
+            what = f"{counted(self.lines, 'line')}, none in the format that was given"
             return UsageError(f"{self.source.path}: {what}", "compare a line with the format")
-        what = f"none of {self.lines:,} lines is in a format of {name} that is known"
+        what = f"{counted(self.lines, 'line')}, none in a format of {name} that is known"
         other = product_of(self._examples)
         if other is not None:
             advice = f"they are {NAMES[other]}'s: --log {other}={self.source.path}"

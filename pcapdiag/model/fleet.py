@@ -41,7 +41,7 @@ class TooBigFact(msgspec.Struct):
     sender: str
     receiver: str
     mtu: int
-    """The smallest that was named, IP bytes."""
+    """The smallest that was named, IP bytes; 0: none was (RFC 1191 section 5)."""
     connections: int = 0
     streams: list[int] = []
     """Of the first of them."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.pages import PRODUCTS, page
 from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import Words
-from pcapdiag.diagnose.tls.commands import s_client, s_client_words
+from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.model.harmless import command_word, harmless
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho
 from pcapdiag.model.story import Story
@@ -137,15 +137,12 @@ def not_picked(story: Story, offered: str) -> ProbeVerdict:
     """Return the verdict on a server that finished the handshake and picked no protocol."""
     kind = kind_of("tls.alpn_mismatch")
     tls = story.tls
-    command = s_client(story, tls)
     facts = {
         "offered": harmless(offered),
         "picked": "picked none",
         "hello_frame": "",
         "how": "the handshake was finished without one",
-        "s_client": command,
-        "s_client_http1": command,
-    }
+    } | s_client_words(story, tls)
     words = Words(story, facts)
     return ProbeVerdict(
         code=kind.code,

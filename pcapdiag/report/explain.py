@@ -40,7 +40,7 @@ _PLACES = {
     "filter": "host CLIENT and host SERVER and tcp port PORT",
     "whose": "certificate",
     "s_client": "openssl s_client -connect SERVER:PORT -servername NAME </dev/null",
-    "s_client_http1": "openssl s_client -connect SERVER:PORT -servername NAME -alpn http/1.1 "
+    "s_client_alpn": "openssl s_client -connect SERVER:PORT -servername NAME -alpn h2,http/1.1 "
     "</dev/null",
     "s_client_other": "openssl s_client -connect SERVER:PORT -servername OTHER_NAME </dev/null",
     "s_client_tls12": "openssl s_client -connect SERVER:PORT -servername NAME -tls1_2 </dev/null",

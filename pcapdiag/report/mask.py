@@ -55,7 +55,7 @@ _RULES = (
 )
 """What a text has, in lower case, at least one of where the pattern fits; the pattern, compiled
 when it is first needed; what is put in its place."""
-_SUSPECT = re.compile(r"[=@ ?/]|eyJ|:[^\d]")
+_SUSPECT = re.compile(rf"[=@ ?/]|eyJ|:[^\d]|{_VENDORS}")
 """What a text with a secret has at least one of; most texts of a report have none."""
 REMEMBERED = 8192
 """Texts whose result is remembered: reports repeat themselves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pcapdiag.fleet.columns import TABLES, Column
+from pcapdiag.triage.columns import TABLES, Column
 
 MARKED = re.compile(
     r"(?P<open><!-- columns of (?P<table>\w+) -->\n).*?(?P<close><!-- /columns -->)", re.DOTALL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pcapdiag.fleet.metrics import METRICS
+from pcapdiag.triage.metrics import METRICS
 
 MARKED = re.compile(r"(?P<open><!-- metrics -->\n).*?(?P<close><!-- /metrics -->)", re.DOTALL)
 

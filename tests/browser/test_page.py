@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
 from tests.browser.reports import hostile, many, mixed, of_two_points
-from tests.report.fabricate import report
+from tests.report.fabricate import refused, report
 
 pytestmark = [pytest.mark.once, pytest.mark.needs(program="chromium")]
 
@@ -192,6 +192,14 @@ def test_thousands_stay_usable(open_page: Open) -> None:
 def test_nothing_is_wider_than_a_phone(open_page: Open, at: str) -> None:
     page = open_page(hostile(), at=at, width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_long_addresses_keep_the_lists_heads_together_on_a_phone(open_page: Open) -> None:
+    one = refused()
+    one.initiator.ip, one.responder.ip = "2001:db8::1", "2001:db8:85a3::8a2e:370:7334"
+    page = open_page(report([one]), width=390)
+    heads = page.locator("table.list.long th")
+    assert max(heads.evaluate_all("all => all.map(th => th.offsetWidth)")) < 100
 
 
 @pytest.mark.parametrize("at", ["", "#stream-17"])

@@ -101,3 +101,12 @@ def test_a_finding_that_is_lost_is_a_difference() -> None:
     found = compared(report, msgspec.structs.replace(report, findings=[]))
     assert [one.before for one in found.differences] == ["dns.failure"]
     assert [one.code for one in found.not_found] == ["dns.failure"]
+
+
+def test_a_finding_that_the_chosen_ones_do_not_rest_on_may_be_missing() -> None:
+    report = pcapdiag.analyze(PCAPS / "dns.failure-envoy" / "proxy.pcap")
+    chosen = choose(report, None, healthy=False)
+    chosen.must_find.clear()
+    found = compared(report, msgspec.structs.replace(report, findings=[]), chosen)
+    assert found.not_found == []
+    assert found.not_shown == ["dns.failure"]

@@ -36,3 +36,22 @@ def test_which_way_packets_went_and_what_was_dropped_comes_along(
     assert kept.lengths == [ways[time] for time in kept.times]
     assert {length >> 32 for length in kept.lengths} == {1, 2}
     assert kept.capture.drops == whole.capture.drops == 5 * len(whole.times)
+
+
+@pytest.mark.parametrize(("resolution", "kept"), [(6, 6), (9, 9), (3, 9)])
+def test_microseconds_stay_microseconds_and_all_else_becomes_nanoseconds(
+    resolution: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "_charts", lambda _: iter(()))
+    file = Pcapng().interface((9, bytes((resolution,))))
+    for batch in Capture.open([PCAPS / "tcp.connection_refused-snaplen-64/client.pcap"]).batches():
+        assert batch is not None
+        for i in range(batch.count):
+            at = batch.offsets[i]
+            data = bytes(batch.buffer[at : at + batch.captured[i]])
+            file.packet(batch.times[i] // 10 ** (9 - resolution), data)
+    path = tmp_path / "told.pcapng"
+    path.write_bytes(file.data)
+    made = make_bundle(replace(request(str(path)), sanitise=False))
+    (interface,) = Read(capture_of(made, tmp_path)).capture.interfaces
+    assert interface.resolution == kept

@@ -9,7 +9,7 @@ import pytest
 from pcapdiag.bundle import narrowing
 from pcapdiag.bundle.choosing import Chosen
 from pcapdiag.bundle.comparing import Comparison, Difference, compare
-from pcapdiag.bundle.narrowing import narrow
+from pcapdiag.bundle.narrowing import failed, narrow
 from pcapdiag.bundle.original import study
 from pcapdiag.bundle.parts import Frames
 from pcapdiag.capture import Capture
@@ -100,3 +100,15 @@ def test_no_bundle_where_nothing_shows_the_same(
     with pytest.raises(ProofError, match=r"stream 3: side was upstream, in the bundle path"):
         narrow(original, wish, str(tmp_path))
     assert original.parts[0].wanted.everything
+
+
+def test_of_many_differences_a_few_are_told_and_the_rest_counted() -> None:
+    found = Comparison()
+    found.differences = [Difference(n, "side", "upstream", "path") for n in range(7)]
+    error = failed(found, "sanitised")
+    assert str(error).count("side was upstream") == 5
+    assert "; and 2 more" in str(error)
+    assert "--no-sanitize" in str(error)
+    found.differences = found.differences[:5]
+    assert "more" not in str(failed(found, "cut out"))
+    assert "--no-sanitize" not in str(failed(found, "cut out"))

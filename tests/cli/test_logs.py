@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from pcapdiag.cli.main import cli
-from pcapdiag.fleet import local
+from pcapdiag.triage import local
 from tests.captures import FIXTURES
-from tests.fleet.several import here
+from tests.triage.several import here
 
 pytestmark = pytest.mark.once
 

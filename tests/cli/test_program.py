@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -96,6 +97,21 @@ def test_what_is_read_elsewhere_is_in_utc_and_says_so(name: str) -> None:
 
 def test_an_unknown_command_is_wrong_use() -> None:
     assert CliRunner().invoke(cli, ["nonsense"]).exit_code == 2
+
+
+def test_a_capture_in_the_place_of_a_command_is_told_its_command(tmp_path: Path) -> None:
+    capture = tmp_path / "x.pcap"
+    capture.write_bytes(b"")
+    result = CliRunner().invoke(cli, [str(capture)])
+    assert result.exit_code == 2
+    assert f"write pcapdiag analyze {capture}" in result.output
+
+
+def test_without_arguments_the_help_is_shown_as_it_is() -> None:
+    result = CliRunner().invoke(cli, [], prog_name="pcapdiag")
+    assert result.output.startswith("Usage: pcapdiag [OPTIONS] COMMAND")
+    assert result.output.count("Usage: ") == 1
+    assert "Error" not in result.output
 
 
 def test_python_dash_m() -> None:

@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from pcapdiag import pipeline
 from pcapdiag.cli import values
 from pcapdiag.cli.main import cli
-from pcapdiag.fleet import local
 from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.triage import local
 from tests.captures import FIXTURES
-from tests.fleet.several import DOZEN, REFUSED, copies, here, tree
+from tests.triage.several import DOZEN, REFUSED, copies, here, tree
 
 pytestmark = pytest.mark.once
 

@@ -23,8 +23,8 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from pcapdiag.cli.main import cli
-from tests.fleet.several import REFUSED
 from tests.parts import split
+from tests.triage.several import REFUSED
 
 pytestmark = [
     pytest.mark.once,

@@ -24,7 +24,7 @@ KINDS = range(headers.UNKNOWN_LINK + 1)
 NAMES = [
     "cut", "mac", "vlan", "vni", "direction", "ifindex", "version", "tos", "ip_id", "df", "ttl",
     "protocol", "flow_label", "source_high", "source_low", "target_high", "target_low",
-    "header_bytes", "fragment_offset", "more_fragments", "fragment_id", "source_port",
+    "fragment_offset", "more_fragments", "fragment_id", "source_port",
     "target_port", "seq", "ack", "flags", "window", "option_bytes", "payload_length",
     "payload_captured", "mss", "window_scale", "sack_permitted", "has_timestamps", "tsval",
     "tsecr", "sack_left", "sack_right", "sack_blocks", "multipath", "bad_checksum", "icmp_type", "icmp_code",

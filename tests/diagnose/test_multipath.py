@@ -45,6 +45,14 @@ def test_a_reset_before_any_answer_still_counts() -> None:
     assert work(play(*JOINED, *closed)) is Work.UNKNOWN
 
 
+@pytest.mark.parametrize("end", [S("RST,ACK", after=5_000, win=500), S("FIN,ACK", after=5_000)])
+def test_a_subflow_in_reserve_is_closed_with_the_others(end: Line) -> None:
+    """RFC 8684 section 3.3.8: a backup path is not used while another one works."""
+    assert not judged(*JOINED, end).failed
+    assert judged(*HANDSHAKE, end).failed
+    assert judged(*JOINED, replace(end, after=1)).failed
+
+
 def fast_closed(*lines: Line) -> Story:
     """The last packet but one is an ACK with MP_FASTCLOSE."""
     story = play(*lines)

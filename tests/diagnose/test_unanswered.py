@@ -141,6 +141,29 @@ def test_what_tells_by_itself_where_the_capture_began_late(message: bytes) -> No
     assert message is REPORT or judge(story, around(story, turns=9)).code != "ok"
 
 
+@pytest.mark.parametrize(
+    ("port", "message", "fine"),
+    [
+        (1883, MQTT_PUBLISH * 2, True),
+        (1883, MQTT_PUBLISH + b"\xc0\x00", False),
+        (1883, MQTT_PUBLISH[:-1], False),
+        (389, MQTT_PUBLISH, False),
+        (5672, AMQP_PUBLISH, True),
+        (9000, AMQP_PUBLISH, True),
+        (5672, AMQP_PUBLISH + AMQP_GET, False),
+        (5672, AMQP_PUBLISH[:-1] + b"\xcf", False),
+    ],
+)
+def test_a_publisher_whose_connect_was_before_the_capture(
+    port: int, message: bytes, fine: bool
+) -> None:
+    talk = (C("PSH,ACK", b"x" * 40), S("PSH,ACK", b"y" * 40), C("ACK"), C("PSH,ACK", message))
+    lines = (*HANDSHAKE, *talk, S("ACK"), C("FIN,ACK", after=2650), S("FIN,ACK"))
+    story = play(*lines, midstream=True)
+    story.responder.port = port
+    assert (judge(story, around(story, turns=9)).code == "ok") is fine
+
+
 @pytest.mark.parametrize(("kind", "fine"), [(5, True), (4, True), (3, False)])
 def test_a_viewers_pointer(kind: int, fine: bool) -> None:
     version = b"RFB 003.008\n"

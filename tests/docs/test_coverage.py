@@ -12,7 +12,7 @@ from docsite.places import DOCS
 from pcapdiag.cli import status
 from pcapdiag.cli.main import cli
 from pcapdiag.diagnose.pages import codes
-from pcapdiag.fleet.columns import TABLES
+from pcapdiag.triage.columns import TABLES
 
 pytestmark = pytest.mark.once
 

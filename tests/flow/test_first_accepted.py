@@ -65,6 +65,19 @@ def test_loopback_alone_has_no_inside() -> None:
     assert [one.inside for one in tell(wire).tracker.table.endpoints.values()] == [0]
 
 
+def test_the_middle_of_a_connection_does_not_say_how_connections_begin() -> None:
+    wire = Wire()
+    for n in range(2):
+        link = Link(wire, End("10.0.0.1", 40000 + n, 0x1000, b"\2\0\0\0\0\1"))
+        if n == 0:
+            link.handshake()
+        link.c(n * 100 + 20, "PA", 1, 1, (HELLO, GET)[n])
+        link.s(n * 100 + 30, "PA", 1, 1 + len((HELLO, GET)[n]), b"\x16\x03\x03\0\x7a\2")
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert endpoint_facts(endpoint).first_bytes == {HELLO[:4]: 1}
+    assert endpoint_facts(endpoint).first_accepted == {HELLO[:4]: 1}
+
+
 @pytest.mark.parametrize("begun", [True, False])
 def test_only_whose_beginning_is_seen_speaks_first(begun: bool) -> None:
     wire = Wire()

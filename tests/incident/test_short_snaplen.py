@@ -33,9 +33,17 @@ def cut(capture: Path, folder: Path) -> Path:
         ("tls.version_mismatch-nginx", "tls.version_mismatch"),
         ("tls.handshake_reset-server", "tls.handshake_reset"),
         ("healthy-keepalive-tls", "ok"),
+        ("healthy-tls-server-closes-first", "ok"),
     ],
 )
 def test_the_handshakes_end_is_told_without_the_hello(tmp_path: Path, name: str, code: str) -> None:
     (capture,) = (FIXTURES / "pcaps" / name).glob("*.pcap*")
     (connection,) = pcapdiag.analyze(cut(capture, tmp_path), options=ALL).connections
     assert connection.verdict.code == code
+
+
+def test_a_503_of_which_only_the_status_was_kept_is_told_with_less(tmp_path: Path) -> None:
+    (capture,) = (FIXTURES / "pcaps" / "dns.failure-envoy").glob("*.pcap")
+    for connection in pcapdiag.analyze(cut(capture, tmp_path), options=ALL).connections:
+        assert (connection.verdict.code, connection.verdict.confidence) == ("ok", 0.7)
+        assert "cut its answer 503" in " ".join(connection.verdict.notes)

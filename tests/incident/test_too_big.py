@@ -19,6 +19,15 @@ def test_first_message_of_each_connection_counts() -> None:
     assert fact.frames == [5, 5]
 
 
+def test_a_message_without_a_size_is_not_the_smallest() -> None:
+    """RFC 1191 section 5: a router of before leaves the field zero."""
+    messages = TooBigMessages()
+    for mtu in (0, 1400, 0):
+        told = icmp(3, 4, "10.0.9.1", mtu=mtu)
+        messages.note(play(*HANDSHAKE, C("PSH,ACK", b"x" * 1448), told, stream=mtu))
+    assert [fact.mtu for fact in messages.facts()] == [1400]
+
+
 def test_pairs_are_bounded() -> None:
     messages = TooBigMessages()
     for number in range(MAX_PAIRS + 5):

@@ -11,14 +11,14 @@ from pcapdiag import pipeline
 from pcapdiag.cli.main import cli
 from pcapdiag.diagnose.judge import judge_first
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.fleet.examine import examine
 from pcapdiag.incident import analysis
 from pcapdiag.incident.telling import Teller, Told
 from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Report
 from pcapdiag.model.story import Story
-from tests.fleet.several import task
+from pcapdiag.triage.examine import examine
+from tests.triage.several import task
 
 PCAPS = Path(__file__).resolve().parents[2] / "fixtures" / "pcaps"
 CAPTURE = PCAPS / "endpoint.down-silent-for-a-while" / "client.pcap"

@@ -167,3 +167,13 @@ def test_the_summary_is_short_however_much_failed() -> None:
     lines = section_text(told, comment_frames(told), filtered=False).split("\n")
     assert len(lines) < 50
     assert "And 280 more lines: pcapdiag analyze tells all." in lines
+
+
+def test_the_first_frames_of_what_has_many_get_a_comment() -> None:
+    many = finding()
+    many.frames = list(range(1, 200))
+    failed = refused()
+    failed.verdict.attribution.evidence[0].frames = list(range(1000, 1100))
+    texts = comment_frames(report([failed], findings=[many]))
+    assert sum(frame < 200 for frame in texts.by_frame) == 32
+    assert sum(frame >= 1000 for frame in texts.by_frame) == 8

@@ -81,3 +81,10 @@ def test_a_detectors_duration_has_no_thousand_of_a_unit() -> None:
     assert view.duration(999_600_000) == "1.0 s"
     assert precise(0.99963) == "1.000 s"
     assert precise(0.00099963) == "1 ms"
+
+
+def test_a_span_that_reads_the_same_is_one_moment() -> None:
+    clock = Clock("utc", "1700000000.000000000")
+    first, later = "1700000000.123000000", "1700000000.123400000"
+    assert clock.span(first, later) == "at 22:13:20.123Z"
+    assert clock.span(first, "1700000001.123000000") == "22:13:20.123Z to 22:13:21.123Z"

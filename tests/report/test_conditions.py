@@ -51,7 +51,7 @@ def test_a_condition_holds(text: str, tally: Tally, holds: bool) -> None:
     "text",
     [
         "", "code", "code=", "=tls.*", "failed=3", "failed>", "failed>-1", "failed>x", "party=nobody",
-        "severity=bad", "code>3", "code=tsl.*", "finding=tcp.connection_refused", "code=TLS.*", "cöde=x",
+        "severity=bad", "level=warning", "side=upstream", "code>3", "code=tsl.*", "finding=tcp.connection_refused", "code=TLS.*", "cöde=x",
     ],
 )  # fmt: skip
 def test_what_is_no_condition_is_refused(text: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from pcapdiag.model.report import CaptureSummary, FileError, PathFacts, Report
 from pcapdiag.model.report_line import LineCapture
+from pcapdiag.report.escape import json_safe
 from pcapdiag.report.json import render_json, render_line
 from pcapdiag.report.jsonl import report_lines
 from tests.report.fabricate import finding, healthy, refused, replied, report, summary_of
@@ -167,3 +168,8 @@ def _structs(value: object) -> Iterator[msgspec.Struct]:
     elif isinstance(value, list):
         for member in value:
             yield from _structs(member)
+
+
+def test_the_one_ascii_control_character_that_json_leaves_is_escaped_too() -> None:
+    assert json_safe('"a\x7fb"') == '"a\\u007fb"'
+    assert json_safe('"ab"') == '"ab"'

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from pcapdiag.model.report import EnvoyWords, Report
 from pcapdiag.report.markdown import MAX_CHARACTERS, MAX_GROUPS, render_markdown
-from pcapdiag.report.markup import code, fence, prose
+from pcapdiag.report.markup import MAX_CELL, code, fence, prose
 from tests.report.fabricate import finding, refused, replied, report
 
 pytestmark = pytest.mark.once
@@ -160,3 +160,10 @@ def test_many_failures_fit_into_a_comment() -> None:
 
 def test_secrets_are_masked() -> None:
     assert "abc" not in text(report([replied()]))
+
+
+def test_what_is_long_is_cut_in_a_line_and_not_in_a_paragraph() -> None:
+    long = "word " * 100
+    assert len(prose(long, MAX_CELL)) == MAX_CELL == 240
+    assert prose(long, MAX_CELL).endswith("...")
+    assert len(prose(long)) > MAX_CELL

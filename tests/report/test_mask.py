@@ -43,6 +43,63 @@ def test_a_secret_is_masked(text: str, masked: str) -> None:
     assert mask(text) == masked
 
 
+SECRET_NAMES = [
+    "password", "passwd", "passphrase", "pass", "pwd", "secret", "token", "api_key", "apikey",
+    "access-key", "accesskey", "private_key", "client_secret", "session", "session_id",
+    "session-key", "sid", "jsessionid", "signature", "sig", "credential",
+]  # fmt: skip
+SECRET_HEADERS = [
+    "Authorization", "Proxy-Authorization", "Cookie", "Cookie2", "Set-Cookie", "Set-Cookie2",
+    "X-Api-Key", "X-Auth-Token", "X-Amz-Security-Token", "X-CSRF-Token",
+    "X-Forwarded-Access-Token", "Authentication-Info",
+]  # fmt: skip
+VENDORS_TOKENS = [
+    f"{prefix}{'a1' * 8}"
+    for prefix in (
+        *("ghp_", "gho_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "npm_", "hvs."),
+        *("xoxb-", "xoxp-", "rk_live_", "sk_live_"),
+    )
+]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_the_value_of_every_secrets_name_is_masked(name: str) -> None:
+    for before in ("", "db_", "my-"):
+        assert mask(f"{before}{name}=hunter2, x") == f"{before}{name}=***, x"
+        assert mask(f'"{before}{name}": "hunter2"') == f'"{before}{name}": "***"'
+        assert mask(f"{before}{name.upper()}: hunter2") == f"{before}{name.upper()}: ***"
+
+
+@pytest.mark.parametrize("name", SECRET_HEADERS)
+def test_the_value_of_every_secret_header_is_masked(name: str) -> None:
+    assert mask(f"{name}: one two; three") == f"{name}: ***"
+    assert mask(f"{name.lower()}=one") == f"{name.lower()}=***"
+
+
+@pytest.mark.parametrize("token", VENDORS_TOKENS)
+def test_what_begins_as_a_vendors_token_is_masked(token: str) -> None:
+    assert mask(token) == "***"
+    assert mask(f"GET /v1/{token}/x") == "GET /v1/***/x"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "basic", "DIGEST", "Negotiate", "NTLM"])
+def test_what_follows_a_scheme_of_authentication_is_masked(scheme: str) -> None:
+    assert mask(f"sent {scheme} abcdef012345") == f"sent {scheme} ***"
+
+
+@pytest.mark.parametrize("word", ["reset", "invite", "verify", "confirm", "token"])
+def test_what_follows_such_a_word_in_a_path_is_masked(word: str) -> None:
+    assert mask(f"GET /{word}/6f9619ff-8b86-d011") == f"GET /{word}/***"
+
+
+def test_a_jwt_alone_is_masked() -> None:
+    assert mask("eyJhbGciOiJI.eyJzdWIiOiJ.sig") == "***"
+
+
+def test_letters_that_a_pattern_takes_for_others_hide_no_secret() -> None:
+    assert mask("pa\u017fsword=hunter2") == "pa\u017fsword=***"
+
+
 @pytest.mark.parametrize(
     "text",
     [

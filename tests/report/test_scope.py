@@ -53,3 +53,9 @@ def test_other_ports_of_the_address() -> None:
 def test_with_filters_only_the_handshakes_are_known() -> None:
     scope = Scope(connections=12, established=3, refused=9)
     assert told(scope) == "12 connections to :8443 in this capture: 3 came up, 9 refused"
+
+
+def test_where_what_did_not_fail_did_not_work_either_it_says_so() -> None:
+    scope = outcome(1, 0)
+    scope.connections = 9
+    assert told(scope) == "1 of 9 connections to :8443 failed, none worked"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from pcapdiag.model.report import (
@@ -12,6 +13,7 @@ from pcapdiag.model.report import (
     BySide,
     Candidate,
     CaptureCounts,
+    Cause,
     Connection,
     Evidence,
     FileError,
@@ -334,3 +336,61 @@ def test_failed_requests_are_counted_where_a_connection_carried_several() -> Non
     assert "42 connections: 1 failed, 41 worked" in text(report(ok=41))
     several = report([replied(4), refused(5), refused(6)])
     assert "3 connections: 3 failed (5 requests)" in text(several)
+
+
+def test_a_finding_says_when_and_on_which_connections() -> None:
+    output = lines(report([], ok=3, findings=[finding()]))
+    first = next(i for i, line in enumerate(output) if line.startswith("FINDING"))
+    told = " ".join(line.strip() for line in output[first:])
+    assert "14 worked before; 22:13:20.000Z to 22:13:29.000Z" in told
+    assert "SEE     tcp.stream in {17, 18}" in output
+    bare = finding()
+    bare.first = bare.last = UNSET
+    bare.streams = []
+    output = lines(report([], ok=3, findings=[bare]))
+    assert not any(line.startswith("SEE") for line in output)
+    assert "Z to " not in "".join(output)
+
+
+def test_a_cause_on_the_other_leg_is_in_the_chain() -> None:
+    client = replied()
+    client.causes = [
+        Cause(
+            stream=4, frame=122, code="tcp.connection_refused", time=seconds(2.1),
+            endpoint="10.0.2.7:8443",
+        )
+    ]  # fmt: skip
+    chain = next(line for line in lines(report([client])) if line.startswith("CHAIN"))
+    assert "tcp.connection_refused at 10.0.2.7:8443 (stream 4, until #122)" in chain
+
+
+def test_only_a_few_packets_are_a_chain_and_more_are_a_table() -> None:
+    for entries, label in ((4, "CHAIN"), (5, "TIME")):
+        failed = refused()
+        failed.timeline = [
+            TimelineEntry(time=seconds(n), frame=n + 1, from_="initiator", event="SYN", detail="")
+            for n in range(entries)
+        ]
+        labels = {line[:8].strip() for line in lines(report([failed]))} & {"CHAIN", "TIME"}
+        assert labels == {label}
+
+
+def test_the_strongest_evidence_is_told_and_the_rest_counted() -> None:
+    failed = refused()
+    one, other = failed.verdict.attribution.evidence
+    failed.verdict.attribution.evidence = [
+        *(replace(one, detail=f"sign {n}") for n in range(7)),
+        *(replace(other, detail=f"doubt {n}") for n in range(5)),
+    ]
+    output = lines(report([failed]))
+    assert sum(line.startswith("FOR ") for line in output) == 4
+    assert sum(line.startswith("AGAINST ") for line in output) == 2
+    assert output.count("        and 3 more (in the JSON)") == 2
+
+
+def test_failures_at_many_ports_of_one_host_say_so() -> None:
+    shown = report([refused(n) for n in range(3)])
+    shown.groups[0].responder = "10.0.2.7"
+    assert "SCOPE   many ports of 10.0.2.7; the lines above are of stream 0" in text(shown)
+    shown.groups[0].responder = "10.0.2.7:8443"
+    assert "many ports" not in text(shown)

@@ -41,11 +41,6 @@ UNUSED = Prior("unused", 0.8, "resets before any byte come from full or draining
 REQUEST = Prior("request", 0.85, "after a request it is mostly the server: crash, unread data")
 RESPONSE = Prior("response", 0.8, "within an answer it is mostly the server")
 
-ALL_PRIORS = (
-    REFUSED, ABANDONED, CLOSING, BY_INITIATOR, LATE_REPLY, IDLE_LIVE, LOST, HELLO, UNUSED, REQUEST,
-    RESPONSE,
-)  # fmt: skip
-
 IMITATED = 0.05
 """Share of the path's RSTs that are written just as the end would write them: TTL, next IP ID,
 window, numbers. So what is easily copied never counts more than 1 / this for the end."""

@@ -94,8 +94,9 @@ What happened
     nothing.
 
 How pcapdiag can tell
-    One capture: times that go back by more than a millisecond, in the order of the file. Several:
-    packets that two points saw show a jump between their clocks; the report's times are corrected.
+    One capture: times that go back by more than 100 ms, in the order of the file: NTP slews what is
+    less, and cards with several queues hand packets over late. Several: packets that two points
+    saw show a jump between their clocks; the report's times are corrected.
 
 Usual causes
     - NTP stepped the clock; a virtual machine was resumed.
@@ -292,7 +293,7 @@ def _clock(summary: CaptureSummary) -> Finding | None:
         severity="warning",
         title="the capture's clock stepped",
         detail=_sentence(
-            "time ran backwards by more than a millisecond "
+            "time ran backwards by more than 100 ms "
             + ("once" if steps == 1 else f"{steps:,} times")
         ),
         explanation=(

@@ -8,9 +8,10 @@ How pcapdiag can tell
     Two new connections in a row or more were refused, or were not answered for two seconds, after
     others had come up; none came up meanwhile. Where a device between refused them, or a router
     spoke, the endpoint is not blamed; nor where it went on to answer on connections from before and
-    its own host was not captured (path.new_flows_dropped). Where refusals and successes alternate
-    as by chance, it is not the endpoint that is down, but one of several servers behind its
-    address.
+    its own host was not captured (path.new_flows_dropped). Where three other hosts or more answered
+    nobody at the same time, and hardly any at others, the finding says so: what they share is
+    likelier. Where refusals and successes alternate as by chance, it is not the endpoint that is
+    down, but one of several servers behind its address.
 
 Usual causes
     - The program crashed, was stopped, or is rolling out.
@@ -52,7 +53,7 @@ from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, t
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.fleet import SILENT, Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
@@ -66,6 +67,11 @@ neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3
 ANSWERS = ("http.", "http2.", "grpc.")
 AT_ONCE = 2 * SECOND
 """Endpoints that went down within this time of each other went down together."""
+TRYING = 5 * SECOND
+"""How long a connection that nobody answers has its SYN repeated, at least."""
+MANY_HOSTS, TIMES_BY_CHANCE = 3, 3
+"""Other hosts, silent at the same time, that have one cause sooner than as many; and how many times
+as many they are as in any such time of the capture (judgement)."""
 
 
 class _Failed(msgspec.Struct):
@@ -115,13 +121,13 @@ class EndpointDown:
             (outage, endpoint)
             for endpoint, spans in blamed.items()
             if endpoint not in parts
-            for outage in outages(spans)
+            for outage in outages(spans, fleet.last_time)
             if not outage.only_new_ones or _host(endpoint) in fleet.capture_hosts
         ]
         found.sort(key=lambda one: one[0].first)
         facts = {one.host_port: one for one in fleet.endpoints}
         told = [
-            self._finding(outage, endpoint, found, fleet.last_time, facts.get(endpoint))
+            self._finding(outage, endpoint, found, fleet, facts.get(endpoint))
             for outage, endpoint in found
         ]
         return told + [
@@ -134,7 +140,7 @@ class EndpointDown:
         outage: Outage,
         endpoint: str,
         found: list[tuple[Outage, str]],
-        end: int,
+        fleet: Fleet,
         facts: EndpointFacts | None,
     ) -> Finding:
         failed = self._failed.get(endpoint, _Failed())
@@ -148,13 +154,18 @@ class EndpointDown:
             f"{duration(outage.last - outage.first)} "
             f"{'was' if outage.count == 1 else 'were'} {how}"
         )
-        detail += _how_long(outage, end)
+        detail += _how_long(outage, fleet.last_time)
         if outage.went_on:
             detail += "; it went on to answer on those from before"
         if failed.gone:
             detail += "; a router said that it cannot reach the host"
-        others = _at_once(outage, endpoint, found)
-        if others:
+        others, hosts = _at_once(outage, endpoint, found), _silent_too(outage, endpoint, fleet)
+        if hosts:
+            detail += (
+                f"; {hosts:,} other hosts did not answer new connections then either: what they "
+                "share is likelier, a way or the callers' own network"
+            )
+        elif others:
             detail += f"; {counted(others, 'other endpoint')} went down at the same time"
         return Finding(
             code="endpoint.down",
@@ -174,7 +185,7 @@ class EndpointDown:
                 "seconds": (until - outage.first) / 1e9,
                 "back": int(bool(outage.until)),
             },
-            fixes=_FIXES[bool(outage.refused)],
+            fixes=[_SHARED] * bool(hosts) + _FIXES[bool(outage.refused)],
             commands=[] if outage.refused else _queue_commands(endpoint),
         )
 
@@ -266,6 +277,29 @@ def _at_once(outage: Outage, endpoint: str, found: list[tuple[Outage, str]]) -> 
     return len(others)
 
 
+def _silent_too(outage: Outage, endpoint: str, fleet: Fleet) -> int:
+    """Return how many other hosts answered no new connection within a silent outage.
+
+    0 where they are few, or not many more than at other times: some peers are never there.
+    """
+    if outage.refused:
+        return 0
+    since, until = outage.first - TRYING, outage.last + TRYING
+    silent = [
+        (_host(name), span.first <= until and span.last >= since)
+        for name, spans in fleet.spans.items()
+        for span in spans
+        if span.outcome == SILENT and _host(name) != _host(endpoint)
+    ]
+    then, ever = {host for host, within in silent if within}, {host for host, _ in silent}
+    by_chance = len(ever) * (until - since) / max(1, fleet.last_time - fleet.first_time)
+    return len(then) if len(then) >= max(MANY_HOSTS, TIMES_BY_CHANCE * by_chance) else 0
+
+
+_SHARED = (
+    "not one endpoint alone: which link, NAT or uplink do the silent hosts share? was the callers' "
+    "own network up?"
+)
 _EXPLAINED = {
     True: (
         "The host answers that nothing listens on the port any more: the process ended, restarts, "

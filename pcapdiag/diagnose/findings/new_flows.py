@@ -118,7 +118,8 @@ class NewFlowsDropped:
             return False
         if caller.drop_episodes >= EPISODES:
             return True
-        return any(one.only_new_ones for one in outages(fleet.spans.get(caller.endpoint, [])))
+        spans = fleet.spans.get(caller.endpoint, [])
+        return any(one.only_new_ones for one in outages(spans, fleet.last_time))
 
     def _finding(self, callers: list[CallerFacts], fleet: Fleet) -> Finding:
         dropped, came_up = _totals(callers)

@@ -15,7 +15,7 @@ FEWEST = 2
 """Connections in a row that the endpoint did not take."""
 SHORTEST_SILENCE = 2 * SECOND
 """A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
-connections (path.new_flows_dropped)."""
+connections (path.new_flows_dropped); of one that the file's end cut off sooner nothing is known."""
 MIXED = 3
 """Times that some were refused, with others coming up between, that may be by chance."""
 BY_CHANCE = 0.4
@@ -66,8 +66,11 @@ class Part(msgspec.Struct, frozen=True):
     last: int
 
 
-def outages(spans: list[SpanFacts]) -> list[Outage]:
-    """Return the times in which an endpoint that had taken connections took none."""
+def outages(spans: list[SpanFacts], end: int) -> list[Outage]:
+    """Return the times in which an endpoint that had taken connections took none.
+
+    ``end`` is the capture's last time (ns).
+    """
     found: list[Outage] = []
     ups = [span for span in spans if span.outcome == CAME_UP]
     run: list[SpanFacts] = []
@@ -75,7 +78,7 @@ def outages(spans: list[SpanFacts]) -> list[Outage]:
         if span is not None and span.outcome != CAME_UP:
             run.append(span)
             continue
-        outage = _outage(run, ups)
+        outage = _outage(run, ups, end)
         found += [outage] if outage else []
         run = []
     return found
@@ -108,7 +111,7 @@ def to_the_end(part: Part, facts: EndpointFacts | None) -> Part:
     return Part(facts.refused, came_up, part.first, max(part.last, facts.last_refused))
 
 
-def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
+def _outage(run: list[SpanFacts], ups: list[SpanFacts], end: int) -> Outage | None:
     """Return the outage that a run of failures is; None where connections came up meanwhile."""
     count = sum(span.count for span in run)
     if count < FEWEST:
@@ -122,7 +125,7 @@ def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
     latest = max(before, key=lambda up: up.last)
     refused = sum(span.count for span in run if span.outcome == REFUSED)
     after = [up.first for up in ups if up.first >= last]
-    if not refused and after and min(after) - first < SHORTEST_SILENCE:
+    if not refused and min(after, default=end) - first < SHORTEST_SILENCE:
         return None
     return Outage(
         refused=refused,

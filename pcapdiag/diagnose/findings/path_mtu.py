@@ -105,6 +105,8 @@ class PathMtu:
 
     def _add_told(self, fact: TooBigFact) -> None:
         way = self._ways.get((fact.sender, fact.receiver))
+        if way is None and not fact.mtu:
+            return
         if way is None:
             way = _Way(
                 sender=fact.sender,
@@ -167,6 +169,8 @@ def _finding(ways: list[_Way]) -> Finding:
 def _title(passes: int, vanishes: int) -> str:
     if vanishes == passes + 1:
         return f"a path that carries packets of {passes} bytes at most"
+    if not passes:
+        return f"a path that loses packets of {vanishes} bytes"
     return f"a path that carries packets of {passes} bytes, and loses those of {vanishes}"
 
 
@@ -177,7 +181,7 @@ def _detail(ways: list[_Way], passes: int, vanishes: int, failed: int) -> str:
         where += f" and on {counted(len(ways) - 1, 'other way')}"
     told = next((way.told_by for way in ways if way.told_by), "")
     said = f"{told} said so (ICMP)" if told else "no router's word on it (ICMP) in this capture"
-    what = f"{counted(failed, 'connection')} failed by it" if failed else "the senders heeded it"
+    what = f"{counted(failed, 'connection')} failed by it" if failed else "nothing failed by it"
     likely = tunnels.explain(passes, vanishes)
     text = f"{where}: {what}; {said}"
     return f"{text}; that size is usual with {likely}" if likely else text

@@ -155,7 +155,9 @@ def _stalled_upload(story: Story, exchange: Exchange) -> tuple[str, ...]:
     sent, answered = story.turn.request_last_time, exchange.response_time
     if exchange.request_complete or exchange.stream_id is not None or exchange.expects_continue:
         return ()
-    if answered is None or sent < (exchange.request_time or 0) or answered - sent < SECOND:
+    if not sent or answered is None or answered - sent < SECOND:
+        return ()
+    if sent < (exchange.request_time or 0):
         return ()
     return (
         f"{story.initiator.address} never finished its request: it sent nothing more in the "

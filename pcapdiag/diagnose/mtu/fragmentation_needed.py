@@ -56,10 +56,10 @@ from pcapdiag.model.story import IcmpFact, Story
 
 KIND = Kind(
     code="mtu.fragmentation_needed",
-    title="too big for the path: {source} passes {mtu} bytes at most, {sender} went on with more",
+    title="too big for the path: {source} passes {room}, {sender} went on with more",
     explanation=(
         "{source} could not pass on a segment of {sender} to {receiver} and said so (frame "
-        "{error_frame}: {name}, largest size {mtu}{tunnel}). {reaction} {then}"
+        "{error_frame}: {name}, {largest}). {reaction} {then}"
     ),
     phases=("tls_handshake", "in_request", "before_response", "in_response", "idle"),
     envoy=Envoy("UT", "response timeout"),
@@ -77,7 +77,7 @@ KIND = Kind(
     ),
     commands=(
         "{iptables_save} | grep -i icmp; nft list ruleset | grep -i icmp  # on {sender}",
-        "ip route get {receiver}  # on {sender}: does it show mtu {mtu}?",
+        "ip route get {receiver}  # on {sender}: does it show {shown}?",
         "tracepath -n {receiver}  # from {sender}",
     ),
 )
@@ -108,9 +108,19 @@ def _judgement(
         frames=frames_of(stuck.first_frame, error.frame, end.frame if end else 0),
         ended_by=end.actor if end else None,
         candidates=_who(story, context, stuck, error, after),
-        numbers={"mtu": error.mtu, "by_initiator": int(stuck.by_initiator)},
+        numbers=_numbers(story, stuck, error),
         facts=_words(story, stuck, errors, after, end),
     )
+
+
+def _numbers(story: Story, stuck: Stuck, error: IcmpFact) -> dict[str, float]:
+    numbers: dict[str, float] = {"mtu": error.mtu, "by_initiator": int(stuck.by_initiator)}
+    return numbers if error.mtu else numbers | {"vanished_size": _refused(story, error)}
+
+
+def _refused(story: Story, error: IcmpFact) -> int:
+    """Return how many bytes the packet had that was too big, at least: TCP options not counted."""
+    return HEADERS[story.ip_version] + error.quoted_length
 
 
 def _sent_after(story: Story, stuck: Stuck, error: IcmpFact) -> list[PacketFact]:
@@ -126,8 +136,11 @@ def _sent_after(story: Story, stuck: Stuck, error: IcmpFact) -> list[PacketFact]
 
 
 def _obeyed(story: Story, error: IcmpFact, after: list[PacketFact]) -> bool:
-    """Return whether everything sent after the message was small enough; offload cuts segments."""
-    room = error.mtu - HEADERS[story.ip_version]
+    """Return whether everything sent after the message was small enough; offload cuts segments.
+
+    A router that is older than RFC 1191 names no size (section 5): then less than what it refused.
+    """
+    room = (error.mtu or _refused(story, error) - 1) - HEADERS[story.ip_version]
     return bool(after) and all(p.length + p.option_bytes <= room for p in after)
 
 
@@ -156,15 +169,18 @@ def _words(
 ) -> dict[str, str]:
     error = errors[0]
     sender = story.half(stuck.by_initiator).address
-    explained = tunnels.explain(error.mtu, error.mtu + 1)
+    mtu = error.mtu
+    explained = tunnels.explain(mtu, mtu + 1)
+    tunnel = f": {explained.partition(', ')[2]}" if explained else ""
     return {
         "source": error.source,
-        "mtu": str(error.mtu),
+        "room": f"{mtu} bytes at most" if mtu else f"less than {_refused(story, error)} bytes",
+        "largest": f"largest size {mtu}{tunnel}" if mtu else "which names no size",
+        "shown": f"mtu {mtu}" if mtu else "a smaller mtu",
         "sender": sender,
         "receiver": story.half(not stuck.by_initiator).address,
         "error_frame": str(error.frame),
         "name": "ICMPv6 packet too big" if error.version == 6 else "ICMP fragmentation needed",
-        "tunnel": f": {explained.partition(', ')[2]}" if explained else "",
         "reaction": _reaction(story, sender, errors, after),
         "then": gave_up(story, end),
     }

@@ -25,10 +25,8 @@ def _told(story: Story) -> str:
     if not errors:
         return ""
     first = errors[0]
-    return (
-        f"{first.source} said that packets may have {first.mtu} bytes at most (frame "
-        f"{first.frame}); smaller segments then passed."
-    )
+    size = f"packets may have {first.mtu} bytes at most" if first.mtu else "a packet was too big"
+    return f"{first.source} said that {size} (frame {first.frame}); smaller segments then passed."
 
 
 def _probed(story: Story) -> str:

@@ -72,6 +72,7 @@ from pcapdiag.diagnose.speech import (
     Opening,
     Said,
     answered,
+    answered_directly,
     banner,
     opening,
     said,
@@ -147,7 +148,8 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if story.turn.index > 1 and said(story.turn.request_head) is Said.TLS_HELLO:
         return _within(story)
     first, answer = opening(story), answered(story)
-    if not _is_lone_hello(story, first) or answer not in ANSWERS or answered_in_tls(story):
+    known = _is_lone_hello(story, first) or _is_met_by_http(story, first)
+    if not known or answer not in ANSWERS or answered_in_tls(story):
         return None
     because = "a TLS server answers with TLS records, also when it refuses"
     words = _words(story.hello_responder, answer)
@@ -214,6 +216,12 @@ def _no_tls_there(story: Story) -> Judgement:
 def _is_lone_hello(story: Story, first: Opening) -> bool:
     lone = first.said is Said.TLS_HELLO and not first.proxy_version
     return lone and not spoken_before(story)
+
+
+def _is_met_by_http(story: Story, first: Opening) -> bool:
+    """Return whether HTTP answers a ClientHello on a connection that began before the capture."""
+    http = answered(story) in (Said.HTTP1_RESPONSE, Said.HTML)
+    return first.said is Said.TLS_HELLO and http and answered_directly(story)
 
 
 def _words(head: bytes, answer: Said) -> str:

@@ -137,13 +137,14 @@ def _tried_in_vain(story: Story, context: Context) -> bool:
 def _answer_to_final_ack(story: Story) -> PacketFact | None:
     """Return the bare RST, window 0, that answered the final ACK, before any other packet.
 
-    Not one behind the initiator's own RST, which may overtake its ACK: a closed socket's.
+    Not one behind the initiator's own RST, which may overtake its ACK: a closed socket's. Nor one
+    before the SYN-ACK: that answered something else.
     """
     limit = story.established_time + max(PROMPT, 2 * round_trip(story))
     for packet in story.packets:
         if packet.from_initiator and packet.is_rst:
             return None
-        if packet.from_initiator or packet.is_syn_ack:
+        if packet.from_initiator or packet.is_syn_ack or packet.frame < story.syn_ack_frames[0]:
             continue
         kernels = packet.is_rst and is_bare(packet) and not packet.window
         prompt = kernels and packet.time <= limit

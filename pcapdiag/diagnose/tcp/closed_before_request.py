@@ -65,6 +65,7 @@ from pcapdiag.diagnose.greeting import (
 from pcapdiag.diagnose.greeting_words import words_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.multipath import held_in_reserve
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import IDLE, duration
 from pcapdiag.diagnose.tls_state import (
@@ -125,7 +126,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         or request_may_be_missing(story)
     ):
         return None
-    if left_first(story, end):
+    if left_first(story, end) or held_in_reserve(story, end.time):
         return None
     facts = tls_facts(story)
     since = end.time - max(_came_up(story, end), secured_at(facts, end.time) if facts else 0)

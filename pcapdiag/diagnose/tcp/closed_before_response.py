@@ -101,6 +101,8 @@ KIND = Kind(
 
 MAX_SAID = 120
 """Characters of a server's last word that are told."""
+LEGIBLE = 4
+"""Bytes that a protocol is told by: with fewer, no method and no message type is known."""
 REFUSED = (OtherCode("tls.certificate_rejected", 0.35),)
 """What a close right behind a client's certificate in TLS 1.3 may be too."""
 AT_ITS_END = (OtherCode("ok", 0.35),)
@@ -161,9 +163,11 @@ def _may_want_no_answer(story: Story) -> bool:
 
     Behind an earlier exchange, in a protocol that cannot be read: many have a message that ends a
     session. Who is called asks as often where programs in the field call their controller, and
-    closes when it has heard enough.
+    closes when it has heard enough. The same holds for a message of which hardly a byte was kept.
     """
     turn = story.turn
+    if len(turn.request_head) < min(LEGIBLE, turn.request_bytes):
+        return not known_to_answer(story)
     late = story.midstream or turn.index > 1
     text = bool(turn.request_head) and is_text(turn.request_head)
     return late and not text and not known_to_answer(story)

@@ -11,6 +11,7 @@ from pcapdiag.diagnose.completeness import HTTP1
 from pcapdiag.diagnose.ending import (
     LEFT_AT_ONCE,
     Ending,
+    acknowledges_fin,
     behind_unseen_bytes,
     ending,
     frames_of,
@@ -168,17 +169,30 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
 def _may_be_last_words(story: Story, end: Ending, waited: Patience) -> bool:
     """Return whether nothing says that the last bytes of a talk that had worked wanted an answer.
 
-    They cannot be read, or are no request of HTTP inside TLS. Who then leaves at no timeout's
-    value, for no known reason, may have had all that it wanted: a chat that its user closes.
+    They cannot be read, or are no request of HTTP inside TLS, or both ends closed upon them. Who
+    then leaves at no timeout's value, for no known reason, may have had all that it wanted: a chat
+    that its user closes.
     """
     if story.turn.index < 2 or timeless(story):
         return False
-    unknown = not known_to_answer(story) and is_encrypted(story)
+    unknown = not known_to_answer(story) and (is_encrypted(story) or _both_closed(story))
     if not unknown and not too_short_for_http1(story):
         return False
     timer = waited.round_value is not None or waited.alike > 0
     leg = told_its_client(story, end.time) or client_left(story, end.time)
     return not timer and leg is None
+
+
+def _both_closed(story: Story) -> bool:
+    """Return whether the responder closed upon the last bytes, not knowing of the initiator's FIN.
+
+    Both then took them for the last (RFC 9293 section 3.6, case 3).
+    """
+    mine, other = story.initiator, story.responder
+    if not (mine.fin_frame and other.fin_frame) or story.resets:
+        return False
+    knew = acknowledges_fin(story, by_initiator=False)
+    return not knew and seq_distance(other.fin_ack, mine.data_end) >= 0
 
 
 def _may_have_more_to_send(story: Story) -> bool:

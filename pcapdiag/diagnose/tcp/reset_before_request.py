@@ -51,6 +51,7 @@ from pcapdiag.diagnose.greeting import refused_at_the_door
 from pcapdiag.diagnose.greeting_words import words_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.multipath import held_in_reserve
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
 from pcapdiag.diagnose.timing import duration, quiet_before
 from pcapdiag.diagnose.tls_state import left_first
@@ -96,7 +97,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     end, _ = reset
-    if left_first(story, end):
+    if left_first(story, end) or held_in_reserve(story, end.time):
         return None
     if quiet_before(story, end.time) >= LONG_IDLE:
         other = (OtherCode("tcp.idle_reset", 0.25),)

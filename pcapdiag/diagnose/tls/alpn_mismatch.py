@@ -53,7 +53,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import first_data, tls_facts
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
@@ -84,7 +84,7 @@ KIND = Kind(
     ),
     commands=(
         "{s_client} 2>&1 | grep -i alpn  # from {initiator_ip}",
-        "{s_client_http1} 2>&1 | grep -i alpn  # what does the server take?",
+        "{s_client_alpn} 2>&1 | grep -i alpn  # what does the server take?",
     ),
 )
 
@@ -154,13 +154,10 @@ def _has_none(facts: TlsFacts) -> str:
 
 def _words(story: Story, facts: TlsFacts, picked: str, how: str) -> dict[str, str]:
     hello = facts.client_hello
-    plain = story.responder.host_port
     return {
         "offered": words.listed(map(words.shown, hello.alpn if hello else ()), "nothing readable"),
         "protocols": "the application protocol" + ("s" if hello and len(hello.alpn) > 1 else ""),
         "hello_frame": str(hello.frame if hello else 0),
         "picked": picked,
         "how": how,
-        "s_client": s_client(story, facts),
-        "s_client_http1": f"openssl s_client -connect '{plain}' -alpn h2,http/1.1 </dev/null",
-    }
+    } | s_client_words(story, facts)

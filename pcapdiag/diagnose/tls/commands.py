@@ -7,6 +7,7 @@ from pcapdiag.model.harmless import command_word, is_command_word
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import TlsFacts
 
+COMMON_ALPN = ("h2", "http/1.1")
 ALPN_LISTED = 6
 """Protocols of the client's list that go into a command."""
 POSTGRES_SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
@@ -24,6 +25,7 @@ def s_client_words(story: Story, facts: TlsFacts | None) -> dict[str, str]:
     start = _start(story, facts)
     return {
         "s_client": f"{start} </dev/null",
+        "s_client_alpn": f"{_start(story, facts, COMMON_ALPN)} </dev/null",
         "s_client_tls12": f"{start} -tls1_2 </dev/null",
         "s_client_tls13": f"{start} -tls1_3 </dev/null",
         "s_client_chain": f"{start} -showcerts </dev/null",
@@ -39,7 +41,8 @@ def s_client(story: Story, facts: TlsFacts | None) -> str:
     return f"{_start(story, facts)} </dev/null"
 
 
-def _start(story: Story, facts: TlsFacts | None) -> str:
+def _start(story: Story, facts: TlsFacts | None, alpn: tuple[str, ...] | None = None) -> str:
+    """Return the command's beginning; it offers ``alpn``, or what the client did."""
     import shlex  # Only here: most captures need it not.
 
     hello = facts.client_hello if facts else None
@@ -48,7 +51,8 @@ def _start(story: Story, facts: TlsFacts | None) -> str:
     name = command_word(sent) if sent else None
     if name or not sent:
         parts += ["-servername", name] if name else ["-noservername"]
-    protocols = [p for p in (hello.alpn if hello else ()) if is_command_word(p) or p in WITH_SLASH]
+    offered = alpn or (hello.alpn if hello else ())
+    protocols = [p for p in offered if is_command_word(p) or p in WITH_SLASH]
     before = _starttls(story)
     if before:
         parts += ["-starttls", before]

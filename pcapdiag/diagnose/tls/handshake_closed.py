@@ -31,6 +31,7 @@ Can be confused with
     - tls.client_certificate_required, tls.certificate_rejected: the alert is encrypted there.
     - protocol.tls_to_plaintext: something says that the port speaks plaintext.
     - tls.handshake_reset: the same by RST.
+    - tcp.initiator_abort: the client left before an answer to its ClientHello could have come.
 
 What would settle it
     - The same handshake by TLS 1.2 (`openssl s_client -tls1_2`): certificates and alerts are
@@ -49,6 +50,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off, broken_off
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -94,13 +96,24 @@ CLIENT_LEFT = (
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a FIN within the TLS handshake."""
     found = break_off(story)
-    if found is None or found.end.reset is not None:
+    if found is None or found.end.reset is not None or _changed_its_mind(story, found):
         return None
     return replace(
         broken_off(story, KIND.code, found),
         candidates=_who(found),
         fixes=CLIENT_LEFT if found.end.by_initiator and not found.unanswered_hello else (),
     )
+
+
+def _changed_its_mind(story: Story, found: BreakOff) -> bool:
+    """Return whether the client left before an answer to its hello could have come.
+
+    It went by another connection, or was stopped; nothing of the handshake was the reason.
+    """
+    hello = found.facts.client_hello
+    if hello is None or not found.end.by_initiator or not found.unanswered_hello:
+        return False
+    return found.end.time - hello.time < round_trip(story)
 
 
 def _who(found: BreakOff) -> tuple[SideHint, ...]:

@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.protocols.http.field_scan cimport FieldScan
 
-cdef long long _GRPC, _HAS_NO_BODY, _UNKNOWN, _OVERHEAD, _UNTOLD, _RESPONDER, _INITIATOR
+cdef long long _GRPC, _UNKNOWN, _OVERHEAD, _UNTOLD, _RESPONDER, _INITIATOR
 
 
 @cython.final

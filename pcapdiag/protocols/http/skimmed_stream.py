@@ -18,7 +18,6 @@ RESPONDER, INITIATOR = 1, 2
 
 # Twins in C of constants that plain Python imports.
 _GRPC = GRPC
-_HAS_NO_BODY = HAS_NO_BODY
 _UNKNOWN = UNKNOWN
 _OVERHEAD = OVERHEAD
 _UNTOLD = UNTOLD

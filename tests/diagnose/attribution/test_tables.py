@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pcapdiag.diagnose.attribution.priors import ALL_PRIORS, HOST_ANSWERS, Prior
+from pcapdiag.diagnose.attribution import priors
+from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, Prior
 from pcapdiag.diagnose.attribution.ratios import RATIOS, Ratio
 
 pytestmark = pytest.mark.once
 
+ALL_PRIORS = [value for value in vars(priors).values() if isinstance(value, Prior)]
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "attribution.md"
 
 

@@ -18,7 +18,7 @@ def spans(*rows: tuple[int, float, float, int]) -> Fleet:
     facts = [
         SpanFacts(o, START + int(a * SECOND), START + int(b * SECOND), n) for o, a, b, n in rows
     ]
-    return Fleet(spans={"10.0.2.7:9000": facts})
+    return Fleet(spans={"10.0.2.7:9000": facts}, last_time=max(one.last for one in facts))
 
 
 def down(fleet: Fleet, *connections: Connection) -> list[Finding]:
@@ -52,6 +52,14 @@ def test_down_from_when_until_when_and_what_it_explains() -> None:
 )
 def test_no_outage(rows: list[tuple[int, float, float, int]]) -> None:
     assert down(spans(*rows)) == []
+
+
+def test_what_the_files_end_cut_off_is_no_outage() -> None:
+    """Calls of the last moment may be answered yet."""
+    fleet = spans((CAME_UP, 0, 5, 9), (SILENT, 6, 6.2, 4))
+    assert down(fleet) == []
+    fleet.last_time = START + 9 * SECOND
+    assert [one.count for one in down(fleet)] == [4]
 
 
 def test_a_router_that_cannot_reach_the_host() -> None:
@@ -177,6 +185,23 @@ def test_one_that_restarts_again_and_again_is_down_each_time() -> None:
     found = down(by_turns(30, 30, 4))
     assert [one.count for one in found] == [30] * 4
     assert all("stopped taking connections for a while" in one.title for one in found)
+
+
+@pytest.mark.parametrize(
+    ("then", "at_other_times", "shared"), [(2, 0, False), (3, 0, True), (3, 8, False)]
+)
+def test_many_hosts_silent_at_once_share_what_failed(
+    then: int, at_other_times: int, shared: bool
+) -> None:
+    """A mobile caller without its uplink hears from nobody; some peers are never there."""
+    fleet = spans((CAME_UP, 0, 9, 20), (SILENT, 10, 15, 4), (CAME_UP, 20, 30, 5))
+    fleet.first_time, fleet.last_time = START, START + 100 * SECOND
+    for number in range(then + at_other_times):
+        at = 11 if number < then else 30 + number
+        fleet.spans[f"10.0.3.{number}:80"] = spans((SILENT, at, at, 1)).spans["10.0.2.7:9000"]
+    (finding,) = down(fleet)
+    assert ("other hosts did not answer" in finding.detail) is shared
+    assert ("uplink" in finding.fixes[0]) is shared
 
 
 def test_a_device_between_says_nothing_of_the_endpoint() -> None:

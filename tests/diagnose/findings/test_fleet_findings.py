@@ -77,6 +77,7 @@ def test_a_failing_check_with_the_503_that_followed() -> None:
     assert finding.numbers == {"checks": 6, "failed": 6, "period": 1.0, "status": 503}
     assert "Envoy at 10.0.1.5 asks 10.0.2.7:9000 for GET /healthz every 1 s" in finding.detail
     assert "secret" not in finding.detail
+    assert "1 request then found no endpoint in use" in finding.detail
     assert finding.streams == [40]
     assert finding.commands == [
         "curl -sv -m 3 -o /dev/null http://10.0.2.7:9000/healthz  # from 10.0.1.5"

@@ -171,3 +171,10 @@ def test_closes_after_all_kinds_of_quiet_times_are_no_timer() -> None:
     assert found([], endpoint(closed={25: 2, 26: 2, 27: 3}))
     raced = [ended("closed", 2.6, 100.0)]
     assert found(raced, endpoint(closed={25: 2, 27: 2, 29: 3}))
+
+
+def test_resets_after_about_the_same_time_say_from_when_to_when() -> None:
+    quiet = (240.0, 240.4, 241.0, 241.2)
+    resets = [ended("at_expiry", q, 300 * n, "tcp.idle_reset") for n, q in enumerate(quiet)]
+    (finding,) = found(resets, endpoint(survived=0, longest=0))
+    assert "4 connections reset after 240 s to 241 s, each by itself" in finding.detail

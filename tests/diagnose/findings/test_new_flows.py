@@ -114,6 +114,11 @@ def test_one_outage_of_new_connections_alone(served: int, found: int) -> None:
     before.served = Served(served, begin + 2 * second, begin + 6 * second, second)
     silent = SpanFacts(SILENT, begin + 2 * second, begin + 6 * second, 12)
     spans = {CALLER.endpoint: [before, silent]}
-    findings = find(replace(CALLER, drop_episodes=1), DATA, spans=spans)
+    caller, end = replace(CALLER, drop_episodes=1), begin + 6 * second
+    findings = find(caller, DATA, spans=spans, last_time=end)
     assert len(findings) == found
     assert all("while those from before were served" in one.detail for one in findings)
+
+
+def test_three_times_are_no_outage_any_more() -> None:
+    assert find(replace(CALLER, drop_episodes=3))

@@ -71,13 +71,22 @@ def test_many_hosts_with_little_traffic_show_together() -> None:
     "losses",
     [
         [to("10.0.1.5", 500, 4), QUIET],
+        [to("10.0.1.5", 200, 7), QUIET],
         [to("10.0.1.5", 5_000, 20), QUIET],
         [to("10.0.1.5", 500, 10, 1), QUIET],
         [to("10.0.1.5", 500, 10), to("10.0.9.9", 2_000, 20)],
         [to("10.0.1.5", 500, 9)],
         [],
     ],
-    ids=["few", "usual", "one transfer", "as the rest", "nothing to compare with", "nothing"],
+    ids=[
+        "few",
+        "one fewer than enough",
+        "usual",
+        "one transfer",
+        "as the rest",
+        "nothing to compare with",
+        "nothing",
+    ],
 )
 def test_no_finding(losses: list[LossFacts]) -> None:
     assert find(*losses) == []
@@ -111,3 +120,10 @@ def test_failed_connections_to_the_host_are_explained() -> None:
     finder.look(connection)
     (finding,) = finder.findings(Fleet(losses=[to("10.0.1.5", 500, 15), QUIET]))
     assert finding.streams == [7]
+
+
+def test_losses_that_are_spread_are_no_burst() -> None:
+    host = to("10.0.1.5", 500, 15)
+    host.seconds = {1_000: 5, 1_030: 5, 1_059: 5}
+    (finding,) = PathLoss().findings(Fleet(losses=[host, QUIET], first_time=1_000 * 10**9))
+    assert "most of it" not in finding.detail

@@ -57,6 +57,16 @@ def test_told_and_heeded_is_worth_knowing() -> None:
     assert "WireGuard" in finding.detail
 
 
+def test_a_router_that_names_no_size() -> None:
+    told = TooBigFact("10.0.9.1", "10.0.1.5", "10.0.2.7", 0, 1, [3], [17], SECOND, SECOND)
+    assert PathMtu().findings(Fleet(too_big=[told])) == []
+    finder = PathMtu()
+    finder.look(failed(0, "10.0.2.7", 0, 1488))
+    (finding,) = finder.findings(Fleet(too_big=[told]))
+    assert finding.title == "a path that loses packets of 1488 bytes"
+    assert "10.0.9.1 said so" in finding.detail
+
+
 def test_healthy_connections_say_nothing() -> None:
     finder = PathMtu()
     finder.look(healthy())

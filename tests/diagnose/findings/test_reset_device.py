@@ -98,3 +98,20 @@ def test_an_end_that_gave_up_on_a_silent_path_is_no_device() -> None:
     for connection in connections:
         connection.resets[0].attribution = Attribution(side="initiator", confidence=0.9)
     assert find(*connections) == []
+
+
+def test_resets_over_ipv6_have_no_filter_on_the_ttl_byte_of_ipv4() -> None:
+    over_ipv4 = find(cut(1), cut(2), cut(3))[0].commands
+    assert over_ipv4[-1] == "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0 and ip[8] = 60'"
+    connections = [cut(n) for n in range(3)]
+    for connection in connections:
+        connection.responder.ip = "2001:db8::7"
+    assert not any("ip[8]" in text for text in find(*connections)[0].commands)
+
+
+def test_only_the_resets_in_the_senders_names_count_for_their_ip_id() -> None:
+    marks = ResetMarks(ip_ids={7: 3})
+    own = Fleet(hosts=[HostFacts(UPSTREAM, ttls={63: 40}, marks_of_resets=marks)])
+    assert "IP ID 7" in find(cut(1), cut(2), cut(3), fleet=own)[0].detail
+    strangers = Fleet(hosts=[HostFacts("10.0.9.9", ttls={63: 40}, marks_of_resets=marks)])
+    assert "IP ID" not in find(cut(1), cut(2), cut(3), fleet=strangers)[0].detail

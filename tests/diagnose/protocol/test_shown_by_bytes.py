@@ -145,9 +145,27 @@ def test_who_refused() -> None:
 
 
 def test_bytes_from_the_middle_of_a_connection_show_nothing() -> None:
-    story = play(*met(HELLO, BAD))
-    story.responder.isn = None
-    assert tls_to_plaintext.match(story, around(story)) is None
+    for answer, shown in ((BAD, True), (b"220 mail.example ESMTP\r\n", False)):
+        story = play(*met(HELLO, answer))
+        story.responder.isn = None
+        assert (tls_to_plaintext.match(story, around(story)) is not None) is shown
+    missed = play(*HANDSHAKE, C("PSH,ACK", HELLO), S("PSH,ACK", b"x" * 9), S("PSH,ACK", BAD), *LEFT)
+    packets = tuple(packet for packet in missed.packets if packet.frame != 5)
+    missed = replace(missed, packets=packets, hello_responder=BAD, midstream=True)
+    assert tls_to_plaintext.match(missed, around(missed)) is None
+
+
+def test_what_opens_connections_only_needs_no_syn() -> None:
+    story = play(*met(PREFACE, BAD))
+    story.initiator.isn = story.responder.isn = None
+    verdict = judge(replace(story, midstream=True), around(story))
+    assert verdict.code == "protocol.http2_to_http1"
+
+
+def test_a_syn_ack_tells_where_the_initiator_began() -> None:
+    story = play(*met(GET, SETTINGS))
+    story.initiator.base_seq, story.initiator.isn = story.initiator.isn, None
+    assert judge(story, around(story)).code == "protocol.http1_to_http2"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,11 @@ def test_a_bare_reset_at_the_final_ack() -> None:
     assert verdict.confidence < 0.8
 
 
+def test_a_reset_before_the_syn_ack_answers_something_else() -> None:
+    late = (C("SYN"), S("RST", seq=77), *HANDSHAKE[1:], S("ACK", after=3_000), C("ACK"))
+    assert judged(*late).code != "tcp.accept_queue_overflow"
+
+
 def test_who_does_not_hold_the_connection_resets_the_data_behind_the_ack_too() -> None:
     resets = (C("ACK", GET), S("RST", after=0.1), S("RST", after=0.2))
     assert judged(*HANDSHAKE, *resets).code == "tcp.accept_queue_overflow"
@@ -98,3 +103,7 @@ def test_data_that_came_long_after_the_last_syn_ack_and_met_a_reset() -> None:
     verdict = judged(*HANDSHAKE, *late, left=60)
     assert verdict.failed
     assert verdict.code != "tcp.accept_queue_overflow"
+
+
+def test_a_reset_long_after_the_final_ack_is_not_the_kernels_refusal() -> None:
+    assert judged(*HANDSHAKE, S("RST", after=700)).code != "tcp.accept_queue_overflow"

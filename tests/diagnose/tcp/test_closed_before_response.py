@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.registry import kind_of
@@ -122,6 +123,14 @@ def test_a_fin_that_the_path_sent_is_told_as_such() -> None:
     assert (forged.code, forged.ended_by) == ("tcp.closed_before_response", "path")
     title = fill(kind_of(forged.code), forged, story).title
     assert "a device in the name of 10.0.2.7:8443 sent FIN" in title
+
+
+def test_a_message_of_which_hardly_a_byte_was_kept_may_want_no_answer() -> None:
+    story = play(*ASKED, S("ACK"), *HUNG_UP)
+    for kept, sure in ((2, 0.6), (12, 0.96)):
+        story = replace(story, turn=replace(story.turn, request_head=GET[:kept]))
+        verdict = judge(story, around(story))
+        assert (verdict.code, verdict.confidence) == ("tcp.closed_before_response", sure)
 
 
 def test_a_message_that_nobody_can_read_may_have_been_a_farewell() -> None:

@@ -120,3 +120,21 @@ def test_a_device_said_of_others_then_that_it_does_not_deliver(seconds: float, s
     if side:
         assert "10.0.9.1 said by ICMP" in verdict.candidates[0].why
         assert verdict.candidates[0].frames[-1] == 77
+
+
+def test_one_syn_in_a_capture_where_nobody_answers_tells_of_the_capture() -> None:
+    story = play(SYN)
+    context = around(story)
+    context.nobody_answers = True
+    assert judge(story, context).code != "tcp.connection_timeout"
+    tries = play(SYN, *again(SYN, 1000, 1000, 1000))
+    context = around(tries)
+    context.nobody_answers = True
+    assert judge(tries, context).code == "tcp.connection_timeout"
+
+
+def test_it_is_surer_where_the_initiator_gave_up_than_where_the_file_ends() -> None:
+    tries = (SYN, *again(SYN, 1000, 1000))
+    given_up, cut_off = judged(*tries, left=60), judged(*tries, left=1.2)
+    assert given_up.code == cut_off.code == "tcp.connection_timeout"
+    assert given_up.confidence > cut_off.confidence

@@ -259,3 +259,15 @@ def test_a_close_that_lacks_bytes_and_does_not_acknowledge_what_was_repeated() -
     assert sides(verdict)["path"] >= 0.9
     heard = S("FIN,ACK", after=6000, seq=4_294_967_201 + 79, ack=1_000_028 + len(GET) + 1)
     assert judged(*HANDSHAKE, *EXCHANGE, *CLOSED, heard).code != "tcp.data_timeout"
+
+
+def test_after_the_first_exchange_no_accept_queue_is_to_blame() -> None:
+    assert "tcp.accept_queue_overflow" not in others(*HANDSHAKE, *EXCHANGE, *TRIES, left=30)
+    greeted = (*HANDSHAKE, S("PSH,ACK", b"220 ready\r\n"), C("ACK"), *TRIES)
+    assert "tcp.accept_queue_overflow" not in others(*greeted, left=30)
+
+
+def test_bytes_that_never_came_are_told_apart_from_bytes_sent_in_vain() -> None:
+    facts = judged(*with_a_hole(*GIVEN_UP)).facts
+    assert "what it sent after them did" in facts["what"]
+    assert "went on asking for them" in facts["how"]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, judged, sides
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, judged, sides
 
 
 def test_reset_after_quiet_with_nothing_under_way() -> None:
@@ -33,3 +33,20 @@ def test_a_device_that_resets_both_ends_in_the_initiators_name() -> None:
     forged = C("RST,ACK", win=0, ttl=254, options=0, ip_id=0, after=5000)
     verdict = judged(*HANDSHAKE, *EXCHANGE, forged)
     assert verdict.code == "tcp.idle_reset"
+
+
+def test_bytes_that_it_had_not_acknowledged_are_no_idle_time() -> None:
+    lines = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", OK, after=2, lost=True))
+    assert judged(*HANDSHAKE, *lines, S("RST,ACK", win=500, after=5000)).code != "tcp.idle_reset"
+
+
+def test_quiet_behind_a_fin_is_no_idle_reset() -> None:
+    assert judged(*HANDSHAKE, *EXCHANGE, S("FIN,ACK", after=5000)).code == "ok"
+
+
+def test_it_is_less_sure_where_nobody_can_read_whether_an_answer_was_due() -> None:
+    read = judged(*HANDSHAKE, *EXCHANGE, S("RST,ACK", win=500, after=5000))
+    said = (C("PSH,ACK", b"\x01"), S("PSH,ACK", b"\x02"), C("ACK"))
+    unread = judged(*HANDSHAKE, *said, S("RST,ACK", win=500, after=5000))
+    assert unread.code == read.code == "tcp.idle_reset"
+    assert unread.confidence < read.confidence

@@ -4,6 +4,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.tcp.injected_reset import PLAIN_RESETS
+from pcapdiag.model.packet import ACK
 from pcapdiag.model.report import Attribution, Candidate, Side
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, SHORT, C, S, around, play
@@ -70,3 +72,22 @@ def test_where_nobody_can_be_named_it_is_an_alternative() -> None:
     assert second.code == first.code
     assert second.alternatives[0].code == "tcp.injected_reset"
     assert second.confidence < 0.6
+
+
+def test_lost_state_is_told_by_a_bare_reset_alone() -> None:
+    """A RST,ACK has its number from a socket: whoever copied it needs no sender that goes on."""
+    mid = (C("PSH,ACK", GET), S("PSH,ACK", SHORT), C("ACK"), S("RST"))
+    story = play(*HANDSHAKE, *mid)
+    first = judge(story, around(story))
+    assert first.code == "tcp.state_lost"
+    assert first.reset is not None
+    acked = replace(first, reset=replace(first.reset, flags=first.reset.flags | ACK))
+    who = replace_attribution("path", 0.95)
+    assert refine(acked, who, story, around(story)).code == "tcp.injected_reset"
+
+
+def test_a_plain_reset_needs_no_sender_that_goes_on() -> None:
+    alone = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), S("RST"))
+    first, second = refined(alone, "path", 0.93)
+    assert first.code in PLAIN_RESETS
+    assert second.code == "tcp.injected_reset"

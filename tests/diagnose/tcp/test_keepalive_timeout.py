@@ -40,3 +40,7 @@ def test_answered_probes_are_fine() -> None:
 
 def test_a_reset_that_answers_one_probe_is_an_idle_reset() -> None:
     assert judged(*USED, PROBE, S("RST")).code == "tcp.idle_reset"
+
+
+def test_two_probes_and_the_end_of_the_file_are_too_few() -> None:
+    assert judged(*USED, PROBE, PROBE, left=60).code == "ok"

@@ -224,6 +224,17 @@ def test_an_encrypted_talk_that_had_worked_may_end_with_anybodys_word(after: int
     assert judged(*HANDSHAKE, *plain, turns=1).failed
 
 
+def test_a_farewell_upon_which_both_ends_close() -> None:
+    """A byte that says "done", in a protocol that cannot be read; the FINs cross."""
+    used = (C("PSH,ACK", b"\1" * 30), S("PSH,ACK", b"\2" * 30), C("PSH,ACK", b"\3"))
+    fin = C("FIN,ACK", after=7)
+    apart = (replace(fin, lost=True), S("FIN,ACK", after=18), S("ACK"), C("ACK"))
+    assert judged(*HANDSHAKE, *used, *apart, turns=1).code == "ok"
+    answered = (fin, S("FIN,ACK", after=18), C("ACK"))
+    assert judged(*HANDSHAKE, *used, *answered, turns=1).failed
+    assert judged(*ASKED, *EXCHANGE[1:], C("PSH,ACK", GET), *apart).failed
+
+
 def test_an_endless_answer_ends_when_the_client_has_had_enough() -> None:
     events = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
     lines = (C("PSH,ACK", GET), S("PSH,ACK", events), C("ACK"), C("FIN,ACK", after=2000))

@@ -76,3 +76,16 @@ def test_a_reset_from_behind_a_fin_that_was_not_captured_is_the_late_answers_end
     used = (C("PSH,ACK", b"\x01"), S("PSH,ACK", b"\x02" * 90), C("ACK"))
     late = (S("PSH,ACK", b"\x02" * 24, ack=1_000_003, after=40), C("RST", seq=1_000_003))
     assert not judged(*HANDSHAKE, *used, *late).failed
+
+
+def test_a_first_request_that_nothing_ever_acknowledged_was_no_use_of_the_connection() -> None:
+    asked = (*HANDSHAKE, C("PSH,ACK", GET, lost=True), S("RST", after=20))
+    assert judged(*asked).code == "tcp.reset_before_response"
+    second = (*EXCHANGE, C("PSH,ACK", GET, lost=True, after=20), S("RST", after=20))
+    assert judged(*HANDSHAKE, *second).code == "tcp.state_lost"
+
+
+def test_bytes_long_ago_are_no_mid_use() -> None:
+    for pause, code in ((2500, "tcp.state_lost"), (3500, "tcp.reset_in_response")):
+        lines = (C("PSH,ACK", GET), S("PSH,ACK", SHORT), C("ACK"), C("ACK", after=pause), S("RST"))
+        assert judged(*HANDSHAKE, *lines).code == code

@@ -29,3 +29,14 @@ def test_a_window_that_opened_again_is_fine() -> None:
 
 def test_the_zero_window_of_a_reset_means_nothing() -> None:
     assert judged(*ASKED, C("ACK"), C("RST", after=2000)).code != "tcp.zero_window"
+
+
+def test_a_shut_window_at_the_end_of_the_file_is_less_sure_than_one_that_ended_it() -> None:
+    ended = judged(*ASKED, SHUT, *PROBED * 3, S("RST,ACK", win=500, after=5000))
+    assert judged(*ASKED, SHUT, *PROBED * 20).confidence < ended.confidence
+
+
+def test_the_reset_of_who_shut_its_window_opens_it_to_nobody() -> None:
+    verdict = judged(*ASKED, SHUT, *PROBED * 3, C("RST,ACK", win=500, after=5000))
+    assert verdict.code == "tcp.zero_window"
+    assert verdict.ended_by == "initiator"

@@ -101,4 +101,5 @@ class Facts(TypedDict, total=False):
     stopped_at: str
     started: bool
     incomplete: bool
+    records_left_out: int
     problem: str

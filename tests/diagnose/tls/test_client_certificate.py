@@ -214,3 +214,21 @@ def test_a_close_on_a_readable_client_certificate(ends: int, code: str) -> None:
     assert verdict.code == "tls.handshake_closed"
     assert verdict.confidence < 0.6
     assert verdict.alternatives[0].code == code
+
+
+def test_an_alert_about_something_else_after_an_empty_certificate() -> None:
+    verdict = told(
+        *(HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, 51), *HUNG_UP),
+        certificate_request=6,
+        client_certificates=NO_CERTIFICATE,
+        **given(),
+    )
+    assert verdict.code == "tls.alert"
+
+
+def test_where_records_were_left_out_sizes_tell_nothing() -> None:
+    flight = CLIENTS_CCS + records(25, 53)
+    whole = hidden(flight, server_hello=SHA256)
+    assert whole.code == "tls.client_certificate_required"
+    partly = hidden(flight, server_hello=SHA256, records_left_out=3)
+    assert partly.code != "tls.client_certificate_required"

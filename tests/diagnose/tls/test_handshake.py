@@ -153,6 +153,19 @@ def test_a_client_that_leaves_soon_had_no_time_to_lose_patience() -> None:
     assert verdict.alternatives[0].code == "tcp.initiator_abort"
 
 
+def test_a_client_that_leaves_before_an_answer_can_come_had_none_to_refuse() -> None:
+    """One of several connections that it no longer needs, or a program that was stopped."""
+    left = C("FIN,ACK", after=0.05)
+    late = (left, ACKED, FLIGHT_12, S("FIN,ACK"), C("RST"))
+    story = scene(HELLO, *late)
+    at = replace(hello(), time=story.turn.request_time)
+    verdict = told(HELLO, *late, client_hello=at)
+    assert verdict.code == "tcp.initiator_abort"
+    assert sides(verdict)["initiator"] > 0.9
+    waited = told(HELLO, replace(left, after=9), *late[1:], client_hello=at)
+    assert waited.code == "tls.handshake_closed"
+
+
 def test_an_answer_after_the_client_had_left_is_none() -> None:
     lines = (HELLO, ACKED, C("FIN,ACK", after=2000), replace(FLIGHT_12, after=500), C("RST"))
     verdict = told(*lines, **given())

@@ -285,3 +285,19 @@ def test_alert_40_to_a_client_of_old_versions_only() -> None:
     server.versions[0x0302] = 3
     verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=old, server=server)
     assert verdict.code == "tls.no_shared_cipher"
+
+
+def test_one_protocol_is_it_and_several_are_they() -> None:
+    one = told(HELLO, alert(S, 120), *HUNG_UP, client_hello=hello(alpn=("h2",)))
+    assert one.facts["protocols"] == "the application protocol"
+    assert one.facts["picked"] == "does not have it"
+    several = told(HELLO, alert(S, 120), *HUNG_UP, client_hello=hello(alpn=("h2", "h3")))
+    assert several.facts["protocols"] == "the application protocols"
+    assert several.facts["picked"] == "has none of them"
+
+
+def test_a_close_for_one_name_only() -> None:
+    server = replace(ONE_REFUSED, last_accepted=START + 1)
+    verdict = told(HELLO, S("FIN,ACK", after=1), C("FIN,ACK"), server=server)
+    assert verdict.code == "tls.sni_rejected"
+    assert verdict.facts["how"].startswith("it sent FIN (frame 5)")

@@ -92,6 +92,17 @@ def test_a_command_holds_the_connections_own_words() -> None:
     )
 
 
+def test_what_the_server_takes_is_asked_by_the_name_that_was_asked_for() -> None:
+    hello = tls.hello(sni="shop.example", alpn=("h2",))
+    story = tls.scene(tls.HELLO, tls.alert(S, 120), client_hello=hello)
+    texts = fill(kind_of("tls.alpn_mismatch"), judge(story, around(story)), story)
+    asked = "openssl s_client -connect 10.0.2.7:8443 -servername shop.example -alpn"
+    assert [text.partition(" </dev/null")[0] for text in texts.commands] == [
+        f"{asked} h2",
+        f"{asked} h2,http/1.1",
+    ]
+
+
 @pytest.mark.parametrize("name", ["a;reboot", "$(id)", "a b", "-help", "a\nb", "é.example"])
 def test_a_hostile_name_is_in_no_command(name: str) -> None:
     story = tls.scene(tls.HELLO, tls.alert(S, 112), client_hello=tls.hello(sni=name, alpn=(name,)))

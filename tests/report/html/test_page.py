@@ -18,6 +18,7 @@ import pytest
 from pcapdiag.model.report import Connection, Report, Segment, SegmentSeries
 from pcapdiag.model.report_tls import Tls, TlsClientHello
 from pcapdiag.report import palette
+from pcapdiag.report.clock import Clock
 from pcapdiag.report.html import assets, embed, told
 from pcapdiag.report.html.page import render_html
 from pcapdiag.report.json import render_json, render_line
@@ -197,3 +198,12 @@ def test_every_part_of_the_page_is_installed() -> None:
     assert [name for name in names if not any(fnmatch(name, one) for one in wanted)] == []
     used = {*assets.SCRIPTS, "js/main.js"}
     assert {name for name in names if name.startswith("js/")} == used
+
+
+def test_a_row_has_no_confidence_where_nobody_can_be_told() -> None:
+    named, unknown = refused(1), refused(2)
+    unknown.verdict.attribution.side, unknown.verdict.attribution.party = "unknown", "unknown"
+    named.verdict.title = "x" * 300
+    rows = [embed.row_of(one, Clock(start=one.start)) for one in (named, unknown)]
+    assert [row.confidence for row in rows] == [0.93, -1.0]
+    assert len(rows[0].title) == embed.ROW_TEXT + len("...")
