@@ -77,7 +77,7 @@ KIND = Kind(
     ),
     commands=(
         "{iptables_save} | grep -i icmp; nft list ruleset | grep -i icmp  # on {sender}",
-        "ip route get {receiver}  # on {sender}: does it show {shown}?",
+        "ip route get {receiver}  # on {sender}: does it show a smaller mtu?",
         "tracepath -n {receiver}  # from {sender}",
     ),
 )
@@ -176,7 +176,6 @@ def _words(
         "source": error.source,
         "room": f"{mtu} bytes at most" if mtu else f"less than {_refused(story, error)} bytes",
         "largest": f"largest size {mtu}{tunnel}" if mtu else "which names no size",
-        "shown": f"mtu {mtu}" if mtu else "a smaller mtu",
         "sender": sender,
         "receiver": story.half(not stuck.by_initiator).address,
         "error_frame": str(error.frame),
