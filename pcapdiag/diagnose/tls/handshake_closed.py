@@ -91,18 +91,29 @@ CLIENT_LEFT = (
     "or was it a probe that only looks at the certificate, or a user who went away?",
 )
 """What to try where the client had the server's flight, and closed."""
+CHANGED_ITS_MIND = (
+    "nothing to mend at {responder}: {ender_ip} left before an answer could have come. Did it race "
+    "several connections (Happy Eyeballs, several resolvers), and take another?",
+    "was it stopped just then, or its user gone? its log at that moment",
+)
 
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a FIN within the TLS handshake."""
     found = break_off(story)
-    if found is None or found.end.reset is not None or _changed_its_mind(story, found):
+    if found is None or found.end.reset is not None:
         return None
     return replace(
-        broken_off(story, KIND.code, found),
-        candidates=_who(found),
-        fixes=CLIENT_LEFT if found.end.by_initiator and not found.unanswered_hello else (),
+        broken_off(story, KIND.code, found), candidates=_who(found), fixes=_fixes(story, found)
     )
+
+
+def _fixes(story: Story, found: BreakOff) -> tuple[str, ...]:
+    if not found.end.by_initiator:
+        return ()
+    if not found.unanswered_hello:
+        return CLIENT_LEFT
+    return CHANGED_ITS_MIND if _changed_its_mind(story, found) else ()
 
 
 def _changed_its_mind(story: Story, found: BreakOff) -> bool:
@@ -111,9 +122,7 @@ def _changed_its_mind(story: Story, found: BreakOff) -> bool:
     It went by another connection, or was stopped; nothing of the handshake was the reason.
     """
     hello = found.facts.client_hello
-    if hello is None or not found.end.by_initiator or not found.unanswered_hello:
-        return False
-    return found.end.time - hello.time < round_trip(story)
+    return hello is not None and found.end.time - hello.time < round_trip(story)
 
 
 def _who(found: BreakOff) -> tuple[SideHint, ...]:

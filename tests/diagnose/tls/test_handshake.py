@@ -160,10 +160,11 @@ def test_a_client_that_leaves_before_an_answer_can_come_had_none_to_refuse() -> 
     story = scene(HELLO, *late)
     at = replace(hello(), time=story.turn.request_time)
     verdict = told(HELLO, *late, client_hello=at)
-    assert verdict.code == "tcp.initiator_abort"
+    assert verdict.alternatives[0].code == "tcp.initiator_abort"
     assert sides(verdict)["initiator"] > 0.9
+    assert "left before an answer could have come" in verdict.fixes[0]
     waited = told(HELLO, replace(left, after=9), *late[1:], client_hello=at)
-    assert waited.code == "tls.handshake_closed"
+    assert (waited.code, waited.fixes) == (verdict.code, ())
 
 
 def test_an_answer_after_the_client_had_left_is_none() -> None:
