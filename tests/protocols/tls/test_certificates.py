@@ -78,7 +78,6 @@ def test_a_certificate() -> None:
     assert found.not_after == int(END.timestamp()) * 10**9
     assert found.key == "EC secp256r1"
     assert found.signature == "ecdsa-with-SHA256"
-    assert found.is_ca
     assert not found.self_issued
     assert found.purposes == ("serverAuth", "1.2.3.4")
 
@@ -94,7 +93,7 @@ def test_a_certificate() -> None:
 def test_keys(key: Key, name: str, signature: str) -> None:
     found = read_certificate(certificate(key, names=False))
     assert (found.key, found.signature) == (name, signature)
-    assert (found.names, found.purposes, found.is_ca) == ((), (), False)
+    assert (found.names, found.purposes) == ((), ())
 
 
 def test_a_certificate_that_never_ends() -> None:
