@@ -71,7 +71,8 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
     name = endpoint_name(endpoint)
     address = address_text(endpoint.version, endpoint.high, endpoint.low)
     for host, caller in endpoint.callers.items():
-        at_once, at_once_at = in_use, at = _most(caller.open)
+        in_use, at = _most(caller.open)
+        at_once = in_use
         if caller.waiting is not None:
             in_use, at = _most(caller.open, caller.waiting)
         yield CallerFacts(
@@ -91,7 +92,6 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
             first=caller.first,
             last=caller.last,
             most_open=at_once,
-            most_open_at=at_once_at,
             most_in_use=in_use,
             most_at=at,
         )

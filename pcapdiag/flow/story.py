@@ -110,7 +110,6 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         capture_ended=bool(flow.open_at_end),
         reset_payload=flow.reset_payload,
         previous_stream=previous.stream if previous is not None else None,
-        previous_end=previous.end if previous is not None else 0,
         neighbour_arp=flow.arp_frames,
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),

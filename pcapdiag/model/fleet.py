@@ -151,7 +151,6 @@ class CallerFacts(msgspec.Struct):
     """When (ns) the first and the last of them began."""
     most_open: int = 0
     """Connections open at once, at the ends of seconds; what lasts less may not be in it."""
-    most_open_at: int = 0
     most_in_use: int = 0
     """Ports in use at once: those of open connections and, of a caller with some tens of them,
     those in TIME_WAIT."""

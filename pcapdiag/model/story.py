@@ -250,8 +250,6 @@ class Story(msgspec.Struct, eq=False, dict=True):
     """Payload of the first RST that carried one (RFC 9293 3.5.3)."""
     previous_stream: int | None = None
     """An earlier connection on the same addresses and ports in this capture (port reuse)."""
-    previous_end: int = 0
-    """When that one's last packet was seen."""
     neighbour_arp: tuple[int, ...] = ()
     """Frames of ARP or ND requests by the responder's MAC just before its reset, if any."""
 

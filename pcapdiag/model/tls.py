@@ -90,7 +90,6 @@ class Certificate(msgspec.Struct, frozen=True):
     key: str = ""
     """``RSA 2048``, ``EC secp256r1``, ``Ed25519`` ..."""
     signature: str = ""
-    is_ca: bool = False
     self_issued: bool = False
     purposes: tuple[str, ...] = ()
     """extendedKeyUsage: ``serverAuth``, ``clientAuth``, or dotted."""

@@ -16,7 +16,7 @@ MAX_CELL = 240
 """Characters of a text in a table or a heading."""
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,:;'\"%+=()/-]*", re.ASCII)
 _REFERENCE = re.compile(
-    r"://|www\.|\bGH-\d|\b[0-9a-f]{7,64}\b|\b[A-Z][A-Z0-9]+-\d+\b", re.ASCII | re.IGNORECASE
+    r"://|www\.|\b[0-9a-f]{7,64}\b|\b[A-Z][A-Z0-9]+-\d+\b", re.ASCII | re.IGNORECASE
 )
 """Plain words that become links: addresses, issues of GitHub and trackers, commits."""
 _CORE = re.compile(r"([(\"']*)(.*?)([).,:;?\"']*)", re.ASCII | re.DOTALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from contextlib import nullcontext
@@ -81,12 +82,14 @@ def test_a_pipeline_says_what_fails(
 
 def test_wrong_use_gives_2_and_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
+    (tmp_path / "names").write_text("no names")
     for arguments, words in (
         ([tmp_path / "none"], "no capture found"),
         (["-"], "standard input is for: pcapdiag analyze -"),
         ([tmp_path / "*.pcap"], "matches no file"),
         (["nosuch://x/y"], "nosuch"),
         ([REFUSED, "--memory", "lots"], "write 512M or 2G"),
+        ([REFUSED, "--names", tmp_path / "names"], "not a names file"),
     ):
         done = run(*arguments, "-o", tmp_path / "out")
         assert done.exit_code == 2, done.output
@@ -196,3 +199,21 @@ def test_processes_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Monke
         assert done.exit_code == 1, done.output
         found.append(tree(out))
     assert found[0] == found[1]
+
+
+def test_a_folder_that_could_not_be_read_gives_2_where_nothing_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = copies(tmp_path, fine=healthy())
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def refuse(at: str) -> object:
+        if str(at).endswith("closed"):
+            raise PermissionError(13, "Permission denied", at)
+        return scan(at)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    done = run(path, tmp_path / "closed", "-o", tmp_path / "out")
+    assert "left out" in done.stderr
+    assert done.exit_code == 2, done.output

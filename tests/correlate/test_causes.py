@@ -251,6 +251,8 @@ def test_a_client_that_reads_slowly_is_why_the_upstream_waits() -> None:
     client = replace(reset(0, asked=10, decided=950, **OF_CLIENT), **stall)
     assert causes(client, upstream) == {1: [0]}
     assert causes(client, reset(1, code="tcp.zero_window", side="responder")) == {}
+    gone = replace(client, decided=upstream.asked - 1)
+    assert causes(gone, upstream) == {}
 
 
 def test_of_too_many_at_one_moment_only_an_id_tells(monkeypatch: pytest.MonkeyPatch) -> None:

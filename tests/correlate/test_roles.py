@@ -159,3 +159,14 @@ def test_two_addresses_that_only_answer_make_no_proxy() -> None:
     roles.add((CLIENT, 1), (PROXY, 443), answered=True)
     roles.add((CLIENT, 2), (OTHER, 443), answered=True)
     assert not roles.is_proxy(PROXY)
+
+
+def test_who_answered_as_a_proxy_once_is_one_in_the_topology_for_all_but_its_own_host() -> None:
+    roles = seen([(CLIENT, PROXY)])
+    roles.spoken.note(CLIENT, (PROXY, 443), {"responder": "proxy"})
+    topology = roles.topology()
+    assert (topology.clients, topology.proxies) == ([CLIENT], [PROXY])
+    assert not topology.assumed
+    local = seen([("127.0.0.1", PROXY)])
+    local.spoken.note(CLIENT, (PROXY, 443), {"responder": "proxy"})
+    assert local.topology().proxies == []

@@ -244,7 +244,7 @@ def test_connections_open_at_once() -> None:
     (endpoint,) = tracker.table.endpoints.values()
     (caller,) = callers_of(endpoint)
     assert caller.most_open == 30
-    assert 3 <= (caller.most_open_at - START) / SECOND <= 6
+    assert 3 <= (caller.most_at - START) / SECOND <= 6
     (counted,) = endpoint.callers.values()
     levels = [open_at(counted, START + at * SECOND) for at in (-5, 4, 12, 30)]
     assert levels == [0, 30, 0, 1]

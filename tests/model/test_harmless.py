@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.model.harmless import MAX_TEXT, command_word, harmless
+from pcapdiag.model.harmless import MAX_TEXT, command_word, harmless, is_text
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,9 @@ from pcapdiag.model.harmless import MAX_TEXT, command_word, harmless
         ("\x9b31m", "\\x9b31m"),
         ("\u202ecod.exe", "\\u202ecod.exe"),
         ("a\u0301\u0301", "a\\u0301\\u0301"),
+        ("a\u20dd", "a\\u20dd"),
+        ("a\x7f", "a\\x7f"),
+        ("\U000f0000", "\\U000f0000"),
         ("\U000e0041", "\\U000e0041"),
         ("\udcff", "\\udcff"),
         ("M\u00fcnchen \u6771\u4eac", "M\u00fcnchen \u6771\u4eac"),
@@ -35,7 +38,13 @@ def test_a_plain_name_may_be_in_a_command(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", "$(id)", "a;b", "-oProxyCommand", "a'b", "m\u00fc", "a\n"]
+    "name", ["", "a b", "a/b", "$(id)", "a;b", "-oProxyCommand", "a'b", "m\u00fc", "a\n"]
 )
 def test_any_other_name_is_never_in_a_command(name: str) -> None:
     assert command_word(name) is None
+
+
+def test_text_is_printable_ascii_with_tabs_and_ends_of_lines() -> None:
+    assert is_text(b" a~\t\r\n")
+    for byte in (0x00, 0x1B, 0x1F, 0x7F, 0x80, 0xFF):
+        assert not is_text(b"a" + bytes((byte,)))

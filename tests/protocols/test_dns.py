@@ -127,8 +127,17 @@ def test_a_name_in_no_known_coding() -> None:
         bytes(DNS(opcode=5, qd=[DNSQR(qname="a")])),
         b"\0\7\1\0\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1",
         b"\0\7\1\0\0\1\0\0\0\0\0\0" + b"\1a" * 130 + b"\0\0\1\0\1",
+        b"\0\7\1\0\0\1\0\0\0\0\0\0\x40" + b"a" * 64 + b"\0\0\1\0\1",
     ],
-    ids=["empty", "no question", "two questions", "an update", "a pointer", "too long"],
+    ids=[
+        "empty",
+        "no question",
+        "two questions",
+        "an update",
+        "a pointer",
+        "too long",
+        "a long label",
+    ],
 )
 def test_what_is_no_single_question_is_left_alone(message: bytes) -> None:
     assert read_message(message) is None

@@ -128,7 +128,9 @@ def test_a_table_keeps_its_columns() -> None:
     assert "a|b\\|" in row
 
 
-@pytest.mark.parametrize("word", ["@alice", "#12", "www.e.vil", "http://e.vil", "`", "a|b", "_x_"])
+@pytest.mark.parametrize(
+    "word", ["@alice", "#12", "GH-12", "www.e.vil", "http://e.vil", "`", "a|b", "_x_"]
+)
 def test_what_is_more_than_prose_is_told_as_code(word: str) -> None:
     assert prose(f"see {word}, twice") == f"see {code(word)}, twice"
     shown = seen(prose(f"see ({word})."))

@@ -19,9 +19,11 @@ from scapy.layers.inet6 import (
     ICMPv6ND_NA,
     ICMPv6ND_NS,
     ICMPv6ND_RA,
+    ICMPv6ND_Redirect,
     ICMPv6NDOptDstLLAddr,
     ICMPv6NDOptPrefixInfo,
     ICMPv6NDOptRDNSS,
+    ICMPv6NDOptRedirectedHdr,
     ICMPv6NDOptSrcLLAddr,
     ICMPv6PacketTooBig,
     IPv6,
@@ -72,6 +74,10 @@ PACKETS: dict[str, tuple[int, SupportsBytes]] = {
     "advertisement": (
         ETHERNET,
         ether() / ip6() / ICMPv6ND_NA(tgt=OTHER6) / ICMPv6NDOptDstLLAddr(lladdr="02:11:22:33:44:55"),
+    ),
+    "redirect 6": (
+        RAW,
+        ip6() / ICMPv6ND_Redirect(tgt=OTHER6, dst="2001:db8:7::8") / ICMPv6NDOptRedirectedHdr(pkt=SEGMENT6),
     ),
     "router": (
         ETHERNET,
@@ -353,3 +359,10 @@ def test_nothing_is_asked_for_a_quoted_segment() -> None:
     sanitized([Taken(data, len(data), 0, RAW)], payloads)
     assert payloads.seen == []
     assert PAYLOAD not in result
+
+
+def test_what_a_redirect_of_ipv6_quotes_stays_a_packet() -> None:
+    link, packet = PACKETS["redirect 6"]
+    result, renamer = one(bytes(packet), link)
+    source = renamer.address(ip_address(bytes(packet)[8:24]).packed)
+    assert result.count(source) == 2

@@ -67,3 +67,16 @@ def test_a_header_in_pieces_and_one_that_is_cut_off() -> None:
     new = client_says(header[:25])
     assert new.startswith(b"PROXY TCP4 ")
     assert b"203.0.113.7" not in new
+
+
+def test_version_2_of_a_socket_without_a_network() -> None:
+    """Its addresses are paths of 108 bytes each; what stands behind them is read as usual."""
+    paths = b"/run/acme/front.sock".ljust(108, b"\0") + b"/run/acme/back.sock".ljust(108, b"\0")
+    body = paths + b"\x02\0\x11pay.acme.internal" + b"\x01\0\x02h2"
+    header = SIGNATURE + bytes((0x21, 0x31)) + len(body).to_bytes(2, "big") + body
+    new = client_says(header + REQUEST)
+    assert new[:16] == header[:16]
+    assert b"acme" not in new
+    assert new[16 : 16 + 216].strip(new[16:17]) == b""
+    assert new[16 + 216 : 16 + 219] == b"\x02\0\x11"
+    assert b"\x01\0\x02h2" in new

@@ -238,3 +238,14 @@ def test_a_page_has_no_address_of_its_own() -> None:
     for path in (FIXTURES.parent / "pcapdiag" / "report").rglob("*"):
         if path.suffix in (".css", ".html", ".j2", ".js"):
             assert not re.search(r"(?<![\d.])\d+\.\d+\.\d+\.\d+", path.read_text("utf-8")), path
+
+
+def test_our_own_word_with_a_digit_may_be_a_credential() -> None:
+    word = min(word for word in own_words() if word.isalnum() and re.search(r"[a-z].*\d", word))
+    found = word.encode()
+    renamer = Renamer(KEY)
+    renamer.secret(found)
+    assert kinds(b"x " + found + b" y", renamer.originals) == {"credential"}
+    renamer = Renamer(KEY)
+    renamer.word(found)
+    assert kinds(b"x " + found + b" y", renamer.originals) == set()

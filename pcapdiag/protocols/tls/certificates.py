@@ -122,7 +122,6 @@ def _facts(certificate: x509.Certificate) -> Certificate:
         not_after=_nanoseconds(certificate.not_valid_after_utc),
         key=_key(certificate),
         signature=_signature(certificate),
-        is_ca=_is_ca(certificate),
         self_issued=subject == issuer,
         purposes=_purposes(certificate),
         must_staple=_must_staple(certificate),
@@ -141,16 +140,6 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     addresses = alternatives.get_values_for_type(x509.IPAddress)
     every = [*(_text(host) for host in hosts), *(str(address) for address in addresses)]
     return tuple(every[:MAX_CERTIFICATE_NAMES])
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    from cryptography import x509
-
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    return constraints.value.ca
 
 
 def _purposes(certificate: x509.Certificate) -> tuple[str, ...]:

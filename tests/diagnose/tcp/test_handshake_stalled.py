@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import judge
-from tests.diagnose.playbook import C, S, again, around, judged, play, sides
+from pcapdiag.model.context import HostFacts
+from tests.diagnose.playbook import MS, C, S, again, around, judged, play, sides
 
 SYN, SYN_ACK = C("SYN"), S("SYN,ACK", after=0.3)
 
@@ -125,3 +128,22 @@ def test_resets_with_a_number_that_no_syn_ack_here_acknowledged() -> None:
     assert sides(verdict)["path"] == 0.85
     assert "another number (frame 3), and tried again" in verdict.facts["what"]
     assert judged(*tried[:3], left=9).code == "capture.partial"
+
+
+def test_a_late_syn_ack_at_the_initiators_link_was_late_before_it() -> None:
+    story = play(SYN, S("SYN,ACK", after=1400, ttl=51), C("RST"))
+    verdict = judge(story, around(story))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert set(sides(verdict)) == {"responder", "path"}
+    assert "answered with RST" in verdict.facts["what"]
+
+
+@pytest.mark.parametrize(("usual", "code"), [(20, "tcp.handshake_stalled"), (40, "ok")])
+def test_a_syn_ack_is_late_that_took_ten_times_the_hosts_usual_round_trip(
+    usual: int, code: str
+) -> None:
+    story = play(SYN, S("SYN,ACK", after=250), C("RST"))
+    context = around(story)
+    host = HostFacts(story.responder.address, min_rtt=usual * MS)
+    context.hosts = {host.address: host}
+    assert judge(story, context).code == code

@@ -9,7 +9,7 @@ import random
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pcapdiag.model.tls import CertificateFlight
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.once
 
 START = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
 END = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | dsa.DSAPrivateKey
 
 
 def certificate(
@@ -78,7 +78,6 @@ def test_a_certificate() -> None:
     assert found.not_after == int(END.timestamp()) * 10**9
     assert found.key == "EC secp256r1"
     assert found.signature == "ecdsa-with-SHA256"
-    assert found.is_ca
     assert not found.self_issued
     assert found.purposes == ("serverAuth", "1.2.3.4")
 
@@ -88,12 +87,13 @@ def test_a_certificate() -> None:
     [
         (rsa.generate_private_key(65537, 2048), "RSA 2048", "sha256WithRSAEncryption"),
         (ed25519.Ed25519PrivateKey.generate(), "Ed25519", "ed25519"),
+        (dsa.generate_private_key(1024), "DSA 1024", "dsa-with-sha256"),
     ],
 )
 def test_keys(key: Key, name: str, signature: str) -> None:
     found = read_certificate(certificate(key, names=False))
     assert (found.key, found.signature) == (name, signature)
-    assert (found.names, found.purposes, found.is_ca) == ((), (), False)
+    assert (found.names, found.purposes) == ((), ())
 
 
 def test_a_certificate_that_never_ends() -> None:
@@ -154,6 +154,15 @@ def test_a_certificate_that_wants_its_revocation_stapled() -> None:
 def test_a_stapled_response_in_tls13() -> None:
     for extensions, stapled in ((b"\0\x05\0\x04\x01\0\0\0", True), (b"\0\x12\0\0", False)):
         each = vector(3, certificate()) + vector(2, extensions)
+        body = vector(1, b"") + vector(3, each)
+        message = HandshakeMessage(11, len(body) + 4, body, 9, 90)
+        assert read_certificates(message, is_tls13=True).stapled is stapled
+
+
+def test_one_stapled_response_of_a_chain_is_enough() -> None:
+    status, none = b"\0\x05\0\x04\x01\0\0\0", b"\0\x12\0\0"
+    for chain, stapled in (((status, none), True), ((none, status), True), ((none, none), False)):
+        each = b"".join(vector(3, certificate()) + vector(2, one) for one in chain)
         body = vector(1, b"") + vector(3, each)
         message = HandshakeMessage(11, len(body) + 4, body, 9, 90)
         assert read_certificates(message, is_tls13=True).stapled is stapled

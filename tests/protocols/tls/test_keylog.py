@@ -192,3 +192,11 @@ def test_any_bytes(text: bytes) -> None:
     for problem in log.problems:
         assert problem.isascii()
         assert problem.isprintable()
+
+
+def test_a_last_line_that_no_more_bytes_can_make_one_is_told() -> None:
+    whole = line("CLIENT_RANDOM", RANDOM, MASTER)
+    assert log_of(whole, b"CLIENT_RAN").problems == []
+    assert log_of(whole, b"CLIENT_RANDOM 0011").problems == []
+    assert log_of(whole, b"junk").problems == ["1 line is no key log line (line 2)"]
+    assert log_of(whole, b"junk 0011").problems == ["1 line is no key log line (line 2)"]
