@@ -161,13 +161,18 @@ class Capture:
 
     @property
     def disordered(self) -> int:
-        """Packets that were earlier than one before them on their interface, by 100 ms at most."""
+        """Packets that were earlier than one before them on their interface, by 1 ms at most."""
         return self._orderer.window.disordered
 
     @property
     def clock_steps(self) -> int:
         """How often a clock ran backwards by more than that."""
         return self._orderer.window.clock_steps
+
+    @property
+    def slight_clock_steps(self) -> int:
+        """Those of them by 100 ms at most, which late packets look like."""
+        return self._orderer.window.slight_steps
 
     @property
     def link_types(self) -> list[str]:

@@ -2,8 +2,7 @@
 
 ``frames`` keep the capture's own order; only the order of judging changes. A capture of one
 interface is in time order but for two things, which are told apart by size: packets that came a
-little late (several queues or CPUs write) are sorted, and a clock that was set back is let be; so
-is what came later than a little.
+little late (several queues or CPUs write) are sorted, and a clock that was set back is let be.
 Several interfaces in one file lag behind each other: dumpcap writes each as its buffer is handed
 over.
 """

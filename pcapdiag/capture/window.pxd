@@ -1,6 +1,6 @@
 import cython
 
-cdef long long LIMIT, DISORDER, STEP
+cdef long long LIMIT, DISORDER, SLIGHT
 
 
 @cython.final
@@ -28,7 +28,7 @@ cdef class Pool:
 
 @cython.final
 cdef class Window:
-    cdef public long long disordered, clock_steps, late, shift, last, oldest, _given
+    cdef public long long disordered, clock_steps, slight_steps, late, shift, last, oldest, _given
     cdef public Pool _pool, _spare
     cdef public object _keys, _newest
 

@@ -9,14 +9,14 @@ from array import array
 from pcapdiag.capture.batch import MAX_TIME, Batch, new_batch
 
 DISORDER_NS = 1_000_000
-"""One interface's packets that are at most this late are sorted; later ones stay where they are."""
-STEP_NS = 100_000_000
-"""A clock set back goes back by more: NTP slews what is less (ntpd 128 ms, systemd-timesyncd 400
-ms, chrony makestep 1 s). Less is a packet that its network card stamped, and the kernel handed
-over late."""
+"""One interface's packets that are at most this late are sorted; later ones mean a clock step."""
+SLIGHT_NS = 100_000_000
+"""A clock that is set goes back by more: NTP slews what is less (ntpd 128 ms, systemd-timesyncd 400
+ms, chrony makestep 1 s). Less may be packets that their card stamped and the kernel handed over
+late."""
 LIMIT = MAX_TIME
 DISORDER = DISORDER_NS
-STEP = STEP_NS
+SLIGHT = SLIGHT_NS
 
 FIRST_PACKETS = 64
 FIRST_BYTES = 16 * 1024
@@ -102,14 +102,15 @@ class Window:
     """Packets held back to be put in time order.
 
     ``last`` is the newest key held or given out, ``oldest`` the oldest one held. A packet's key is
-    its time, moved on by all that it went back so far (``shift``), so that a clock that was set
-    back leaves the order as it is. ``disordered`` and ``clock_steps`` count what was met; ``late``
-    counts packets whose place had been given out before they came.
+    its time, moved on by all clock steps so far (``shift``), so that a clock that was set back
+    leaves the order as it is. ``disordered``, ``clock_steps`` and the slight ones among these count
+    what was met; ``late`` counts packets whose place had been given out before they came.
     """
 
     def __init__(self) -> None:
         self.disordered = 0
         self.clock_steps = 0
+        self.slight_steps = 0
         self.late = 0
         self.shift = 0
         self.last = 0
@@ -179,11 +180,10 @@ class Window:
             elif before - key <= DISORDER:
                 self.disordered += 1
             else:
-                if before - key > STEP:
-                    # By the same for all interfaces.
-                    self.clock_steps += 1
-                else:
-                    self.disordered += 1
+                # The clock went back, by the same for all interfaces.
+                self.clock_steps += 1
+                if before - key <= SLIGHT:
+                    self.slight_steps += 1
                 shift += before - key
                 if shift > LIMIT:
                     shift = LIMIT

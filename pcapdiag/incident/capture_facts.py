@@ -87,6 +87,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         dropped_by_kernel=capture.drops,
         disordered=capture.disordered,
         clock_steps=capture.clock_steps,
+        slight_clock_steps=capture.slight_clock_steps,
         super_segments=tracker.super_segments,
         bad_checksums=tracker.bad_checksums,
         midstream=tracker.endings.midstream,

@@ -42,6 +42,7 @@ class CaptureCounts(msgspec.Struct, kw_only=True):
     dropped_by_kernel: int = 0
     disordered: int = 0
     clock_steps: int = 0
+    slight_clock_steps: int = 0
     super_segments: int = 0
     bad_checksums: int = 0
     midstream: int = 0

@@ -94,9 +94,10 @@ What happened
     nothing.
 
 How pcapdiag can tell
-    One capture: times that go back by more than 100 ms, in the order of the file: NTP slews what is
-    less, and cards with several queues hand packets over late. Several: packets that two points
-    saw show a jump between their clocks; the report's times are corrected.
+    One capture: times that go back by more than a millisecond, in the order of the file. By less
+    than 100 ms they are told as such, without a warning: NTP slews what is less, and cards with
+    several queues hand packets over late. Several: packets that two points saw show a jump between
+    their clocks; the report's times are corrected.
 
 Usual causes
     - NTP stepped the clock; a virtual machine was resumed.
@@ -288,12 +289,14 @@ def _clock(summary: CaptureSummary) -> Finding | None:
     steps = summary.counts.clock_steps
     if not steps:
         return None
+    if steps == summary.counts.slight_clock_steps:
+        return _slight_steps(steps)
     return Finding(
         code="capture.clock",
         severity="warning",
         title="the capture's clock stepped",
         detail=_sentence(
-            "time ran backwards by more than 100 ms "
+            "time ran backwards by more than a millisecond "
             + ("once" if steps == 1 else f"{steps:,} times")
         ),
         explanation=(
@@ -304,6 +307,25 @@ def _clock(summary: CaptureSummary) -> Finding | None:
         count=steps,
         numbers={"steps": steps},
         fixes=[_NO_STEPS],
+    )
+
+
+def _slight_steps(steps: int) -> Finding:
+    return Finding(
+        code="capture.clock",
+        severity="info",
+        title="times in the capture go back a little",
+        detail=_sentence(
+            "by 1 to 100 ms " + ("once" if steps == 1 else f"{steps:,} times") + ", in the order "
+            "of the file"
+        ),
+        explanation=(
+            "Packets that the network card stamped and the kernel handed over late, several "
+            "queues, or a clock that was set by so little. Packets are judged in the order of the "
+            "file."
+        ),
+        count=steps,
+        numbers={"steps": steps},
     )
 
 

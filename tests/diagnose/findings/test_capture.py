@@ -51,6 +51,15 @@ def test_two_points_name_the_command() -> None:
     assert finding.frames == [7]
 
 
+def test_a_clock_that_goes_back_a_little_is_told_without_a_warning() -> None:
+    slight = CaptureSummary(counts=CaptureCounts(clock_steps=108, slight_clock_steps=108))
+    told = found(slight)["capture.clock"]
+    assert (told.severity, told.count) == ("info", 108)
+    assert "by 1 to 100 ms 108 times" in told.detail.lower()
+    slight.counts.clock_steps += 1
+    assert found(slight)["capture.clock"].severity == "warning"
+
+
 def test_disorder_alone_is_no_clock_fault() -> None:
     assert found(CaptureSummary(counts=CaptureCounts(disordered=500))) == {}
 
