@@ -83,7 +83,7 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         tries += _later_repeats(story, initiator, acked)
     if len(tries) < 2:
         return None
-    alive = _sent_after(story, not initiator, tries[0].time)
+    alive = _sent_after(story, not initiator, tries[0].time + _away_and_back(story, initiator))
     sacked = any(
         p.sack and seq_after(p.sack[0], acked)
         for p in story.packets
@@ -179,6 +179,12 @@ def carries(packet: PacketFact, acked: int) -> bool:
 def _is_data(packet: PacketFact) -> bool:
     probe = packet.marks & (KEEP_ALIVE | WINDOW_PROBE)
     return packet.length > 0 and not packet.flags & RST and not probe
+
+
+def _away_and_back(story: Story, initiator: bool) -> int:
+    """Return how soon (ns) the other end may answer: what comes sooner was under way before."""
+    rtt = story.min_rtt_to_responder if initiator else story.min_rtt_to_initiator
+    return rtt or 0
 
 
 def _sent_after(story: Story, initiator: bool, time: int) -> bool:

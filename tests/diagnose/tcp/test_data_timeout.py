@@ -36,6 +36,17 @@ def test_repeated_never_acknowledged_then_given_up() -> None:
     assert max(sides(verdict).values()) < 0.8
 
 
+def test_what_was_under_way_when_the_first_try_left_is_no_sign_of_life() -> None:
+    """It came sooner than any answer to the try can."""
+    for after, path in ((0.05, False), (0.4, True)):
+        late = S("ACK", after=after, ack=1_000_001 + len(GET))
+        lines = (*HANDSHAKE, *EXCHANGE, REQUEST, late, *TRIES[1:], C("FIN,ACK", after=2000))
+        story = play(*lines, min_rtt_to_responder=300_000)
+        verdict = judge(story, around(story))
+        assert verdict.code == "tcp.data_timeout"
+        assert (sides(verdict).get("path", 0) >= 0.8) is path
+
+
 def test_silence_after_the_tries() -> None:
     assert judged(*HANDSHAKE, *EXCHANGE, *TRIES, left=30).code == "tcp.data_timeout"
 
