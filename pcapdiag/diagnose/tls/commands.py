@@ -33,24 +33,30 @@ def s_client_words(story: Story, facts: TlsFacts | None) -> dict[str, str]:
     }
 
 
-def s_client(story: Story, facts: TlsFacts | None) -> str:
+def s_client(story: Story, facts: TlsFacts | None, name: str | None = None) -> str:
     """Return the command that repeats the handshake, ready for a POSIX shell.
 
-    A name or protocol that a shell or OpenSSL could misread is left out.
+    It asks for another ``name`` where one is given. A name or protocol that a shell or OpenSSL
+    could misread is left out.
     """
-    return f"{_start(story, facts)} </dev/null"
+    return f"{_start(story, facts, name=name)} </dev/null"
 
 
-def _start(story: Story, facts: TlsFacts | None, alpn: tuple[str, ...] | None = None) -> str:
+def _start(
+    story: Story,
+    facts: TlsFacts | None,
+    alpn: tuple[str, ...] | None = None,
+    name: str | None = None,
+) -> str:
     """Return the command's beginning; it offers ``alpn``, or what the client did."""
     import shlex  # Only here: most captures need it not.
 
     hello = facts.client_hello if facts else None
     parts = ["openssl s_client -connect", shlex.quote(story.responder.host_port)]
-    sent = hello.sni if hello else None
-    name = command_word(sent) if sent else None
-    if name or not sent:
-        parts += ["-servername", name] if name else ["-noservername"]
+    sent = name or (hello.sni if hello else None)
+    asked = command_word(sent) if sent else None
+    if asked or not sent:
+        parts += ["-servername", asked] if asked else ["-noservername"]
     offered = alpn or (hello.alpn if hello else ())
     protocols = [p for p in offered if is_command_word(p) or p in WITH_SLASH]
     before = _starttls(story)

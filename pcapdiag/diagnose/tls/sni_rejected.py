@@ -186,13 +186,12 @@ def _words(story: Story, facts: TlsFacts, context: Context, how: str) -> dict[st
     server = _server(story, context)
     known = (command_word(name) for name in (server.names_accepted if server else ()) if name)
     other = next((name for name in known if name), "NAME")
-    plain = story.responder.host_port
     reset = ending(story)
     return {
         "name": words.server_name(facts),
         "hello_frame": str(hello.frame if hello else 0),
         "how": how,
         "s_client": s_client(story, facts),
-        "s_client_other": f"openssl s_client -connect '{plain}' -servername {other} </dev/null",
+        "s_client_other": s_client(story, facts, other),
         "sender": story.half(reset.by_initiator).address if reset else "",
     }

@@ -289,6 +289,9 @@ def test_the_command_begins_tls_as_the_client_did(
     command = s_client(story, tls_facts(story))
     assert (protocol or "openssl") in command
     assert ("-starttls" in command) is bool(protocol)
+    other = s_client(story, tls_facts(story), "other.example")
+    assert "-servername other.example" in other
+    assert (protocol or "openssl") in other
 
 
 def test_a_handshake_within_another_protocol_is_broken_off_as_well() -> None:
