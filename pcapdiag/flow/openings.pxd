@@ -23,7 +23,7 @@ cdef class Openings:
     cdef long long is_another(self, Packet p, Flow flow) noexcept
     @cython.locals(f=HalfFlow)
     cdef Flow assign(self, Packet p, unsigned long long h, Flow flow, long long frame, long long time, long long interface)
-    @cython.locals(table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, refuses=cython.bint, flow=Flow, called=Flow)
+    @cython.locals(table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, refuses=cython.bint, late=cython.bint, flow=Flow, called=Flow)
     cdef Flow opened(self, Packet p, unsigned long long h, long long frame, long long time, long long interface)
     cdef void _count_late(self, Packet p, long long time) noexcept
     @cython.locals(f=HalfFlow, r=HalfFlow)

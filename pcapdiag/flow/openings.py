@@ -75,7 +75,16 @@ class Openings:
                 self._note_base(p, called)
                 called.answers_stream = stream
                 return called
+        late = p.flags & (RST | ACK) == ACK
+        if late:
+            called = self.redirects.note_late(p, stream)
+            if called is not None:
+                self._note_base(p, called)
+                called.answers_stream = stream
+                return called
         flow = table.add(p, h, stream)
+        if late:
+            self.redirects.note_answers(p, flow)
         flow.previous = grave
         flow.first_frame = frame
         flow.start = time

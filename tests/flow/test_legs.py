@@ -8,7 +8,7 @@ import pytest
 
 from pcapdiag.flow.legs import KEPT, MAX_AROUND
 from pcapdiag.model.story import LegMoment, Story
-from tests.flow.wire import MS, SLL2, START, End, Link, Wire, tell
+from tests.flow.wire import MS, SLL2, START, End, Link, Told, Wire, tell
 
 CLIENT, UPSTREAM = "10.0.1.1", "10.0.3.1"
 FRONT, BACK = "10.0.2.1", "10.0.2.1"
@@ -296,6 +296,34 @@ def test_what_answers_no_redirected_call(change: dict[str, int]) -> None:
     wire = Wire()
     redirected(wire, **change)
     assert {one.stream for one in tell(wire).stories} == {0, 1}
+
+
+def held(*, first: str, off: int = 0) -> Told:
+    """A redirected call from before the capture; ``first`` is what is seen first of it."""
+    wire = Wire()
+    here = End(CLIENT, 40000, 0x1000, b"\2\0\0\0\0\1")
+    call = Link(wire, here, End("127.0.0.1", 15001, 0x9000, b"\2\0\0\0\0\1"))
+    answer = Link(wire, here, End(UPSTREAM, 9000, 0x9000 + off, b"\2\0\0\0\0\2"))
+    if first == "answer":
+        answer.s(0, "A", 500, 700)
+    call.c(1, "PA", 700, 500, b"question")
+    answer.s(2, "PA", 500, 708, b"answer")
+    call.c(3, "A", 708, 506)
+    return tell(wire)
+
+
+@pytest.mark.parametrize(("first", "stream"), [("call", 0), ("answer", 1)])
+def test_a_redirected_call_from_before_the_capture_has_its_answers(first: str, stream: int) -> None:
+    story = held(first=first).stream(stream)
+    assert story.responder.address == "127.0.0.1"
+    assert (story.turn.request_head, story.turn.response_head) == (b"question", b"answer")
+    assert story.answers_stream == 1 - stream
+
+
+@pytest.mark.parametrize("first", ["call", "answer"])
+def test_numbers_far_off_are_of_another_connection(first: str) -> None:
+    told = held(first=first, off=1 << 22)
+    assert [story.answers_stream for story in told.stories] == [None, None]
 
 
 MAC = b"\2\0\0\0\0\2"
