@@ -15,7 +15,7 @@ cdef class Moments:
     cdef int note(self, Flow flow, long long kind, long long time) except -1
     @cython.locals(moment=Moment, host=Host, back=cython.longlong, same_id=cython.bint)
     cdef void _find_twin(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
-    @cython.locals(moment=Moment, back=cython.longlong)
+    @cython.locals(moment=Moment, host=Host, back=cython.longlong)
     cdef Moment redirected(self, long long isn, long long time)
     @cython.locals(moment=Moment, i=cython.longlong, port=cython.longlong)
     cdef void _find_used(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
@@ -26,7 +26,7 @@ cdef class Moments:
 
 
 cdef long long is_local(HalfFlow f) noexcept
-cdef long long is_loopback(Host host) noexcept
+cpdef long long is_loopback(long long version, unsigned long long high, unsigned long long low) noexcept
 cdef long long _may_be_spare(Flow flow) noexcept
 @cython.locals(first=cython.longlong)
 cdef long long _closed_at(HalfFlow a, HalfFlow b, long long rst_time) noexcept

@@ -12,7 +12,7 @@ request counts from the SYN. The same SYN on both sides of a NAT is found in the
 from __future__ import annotations
 
 from pcapdiag.flow.lanes import TURNS
-from pcapdiag.flow.records import NOBODY, Flow, HalfFlow, Host, Moment
+from pcapdiag.flow.records import NOBODY, Flow, HalfFlow, Moment
 from pcapdiag.flow.table import Table
 
 KEPT = 512
@@ -123,7 +123,8 @@ class Moments:
             if time - moment.time > SAME_MOMENT:
                 return None
             if moment.kind == _OPENED and moment.isn == isn and moment.answerer is not None:
-                return moment if is_loopback(moment.answerer) else None
+                host = moment.answerer
+                return moment if is_loopback(host.version, host.high, host.low) else None
         return None
 
     def _find_used(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
@@ -199,14 +200,14 @@ def is_local(f: HalfFlow) -> int:
     """Say whether a half is sent by the capturing host: cooked captures tell; loopback is."""
     if f.sent > 0:
         return 1 if f.received == 0 else 0
-    return is_loopback(f.host)
+    return is_loopback(f.host.version, f.host.high, f.host.low)
 
 
-def is_loopback(host: Host) -> int:
+def is_loopback(version: int, high: int, low: int) -> int:
     """Say whether an address is the loopback's (RFC 1122 section 3.2.1.3, RFC 4291 2.5.3)."""
-    if host.version == 4:
-        return 1 if host.low >> 24 == 127 else 0
-    return 1 if host.high == 0 and host.low == 1 else 0
+    if version == 4:
+        return 1 if low >> 24 == 127 else 0
+    return 1 if high == 0 and low == 1 else 0
 
 
 def _may_be_spare(flow: Flow) -> int:

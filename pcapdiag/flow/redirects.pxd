@@ -1,7 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
-from pcapdiag.flow.legs cimport Moments
+from pcapdiag.flow.legs cimport Moments, is_loopback
 from pcapdiag.flow.records cimport Flow, Host, Moment
 from pcapdiag.flow.table cimport Table
 from pcapdiag.model.numbers cimport distance
@@ -29,4 +29,3 @@ cdef class Redirects:
 
 @cython.locals(sent=cython.longlong, acked=cython.longlong, one=cython.longlong, two=cython.longlong)
 cdef int _fits(long long end, long long ack, tuple other) except -1
-cdef bint _is_loopback(long long version, unsigned long long high, unsigned long long low) noexcept

@@ -11,7 +11,7 @@ and gets nothing, and from elsewhere it gets what acknowledges just that.
 from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
-from pcapdiag.flow.legs import Moments
+from pcapdiag.flow.legs import Moments, is_loopback
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.table import Table
 from pcapdiag.model.numbers import distance
@@ -73,14 +73,14 @@ class Redirects:
 
         Both began before the capture.
         """
-        if self.count >= MAX_REDIRECTS or _is_loopback(p.version, p.source_high, p.source_low):
+        if self.count >= MAX_REDIRECTS or is_loopback(p.version, p.source_high, p.source_low):
             return None
         end = (p.seq + p.payload_length) & MASK32
         if p.flags & (SYN | FIN):
             end = (end + 1) & MASK32
         caller = (p.target_high, p.target_low, p.target_port)
         here = (p.source_high, p.source_low, p.source_port)
-        if _is_loopback(p.version, p.target_high, p.target_low):
+        if is_loopback(p.version, p.target_high, p.target_low):
             if len(self.calls) < MAX_REDIRECTS:
                 self.calls[here] = (*caller, end, p.ack)
             return None
@@ -96,7 +96,7 @@ class Redirects:
 
         What comes of them later is put to the call.
         """
-        if self.count >= MAX_REDIRECTS or not _is_loopback(p.version, p.target_high, p.target_low):
+        if self.count >= MAX_REDIRECTS or not is_loopback(p.version, p.target_high, p.target_low):
             return
         here = (p.source_high, p.source_low, p.source_port)
         answer = self.answers.get(here)
@@ -124,9 +124,3 @@ def _fits(end: int, ack: int, other: tuple[int, ...]) -> int:
     acked: int = other[4]
     one, two = distance(end, acked), distance(ack, sent)
     return 1 if -AT_ONCE < one < AT_ONCE and -AT_ONCE < two < AT_ONCE else 0
-
-
-def _is_loopback(version: int, high: int, low: int) -> int:
-    if version == 4:
-        return 1 if low >> 24 == 127 else 0
-    return 1 if high == 0 and low == 1 else 0
