@@ -63,9 +63,9 @@ def late(f: HalfFlow, r: HalfFlow) -> int:
         return 0
     if f.rst_ack >= 0 and distance(f.rst_ack, r.next_seq) > 0:
         return 0
-    # SYN and FIN have a number each.
-    missing = distance(r.next_seq, r.isn) - r.payload_bytes - 2
-    if missing > 0 or (r.gaps > 0 and missing < -1):
+    # SYN and FIN have a number each; a FIN that was not captured is missing, too.
+    missing = distance(r.next_seq, r.isn) - r.payload_bytes - (2 if r.fin_seq >= 0 else 1)
+    if missing > 0 or (r.gaps > 0 and missing < 0):
         # Where segments overtook each other, what was sent again hides what is missing.
         return 0
     return f.acked_unseen if distance(f.highest_ack, r.next_seq) <= 0 else 0

@@ -88,6 +88,17 @@ def test_bytes_that_come_behind_their_acknowledgment_were_not_lost_by_the_captur
     assert lost(5) == 1
 
 
+def test_a_fin_that_only_its_acknowledgment_shows_is_missing() -> None:
+    talk = Talk()
+    talk.ask(100, b"GET / HTTP/1.1\r\n\r\n")
+    talk.link.s(101, "A", 1, 19)
+    talk.link.s(200, "FA", 1, 20)
+    talk.link.c(201, "A", 20, 2)
+    told = tell(talk.wire)
+    assert told.tracker.lost_by_capture() == 1
+    assert told.only.responder.acked_unseen == 1
+
+
 @pytest.mark.parametrize(
     ("order", "missing"),
     [((4, 5, 7, 8, 6), 0), ((4, 7, 8, 5, 6, 6), 0), ((4, 5, 7, 8), 1), ((4, 5, 7, 8, 7), 1)],
