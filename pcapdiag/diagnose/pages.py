@@ -81,7 +81,7 @@ _FINDINGS = {
     "host.not_listening": "host_not_listening",
     "host.open_files": "host_open_files",
     "host.out_of_memory": "host_out_of_memory",
-    "capture.clock": "capture",
+    "capture.clock": "capture_clock",
     "capture.dropped": "capture",
     "capture.duplicates": "capture",
     "capture.mixed_points": "capture",

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.diagnose.findings.capture import capture_findings, clock_set
+from pcapdiag.diagnose.findings.capture import capture_findings
+from pcapdiag.diagnose.findings.capture_clock import clock_set
 from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.capture_facts import summarize_capture
 from pcapdiag.incident.correlation import Correlation

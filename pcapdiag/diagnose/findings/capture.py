@@ -87,37 +87,6 @@ References
     - tcpdump(1), `-s`.
 
 
-capture.clock: The capture's clock stepped.
-
-What happened
-    Time ran backwards within the file, or a point's clock was set. Times across the step say
-    nothing.
-
-How pcapdiag can tell
-    One capture: times that go back by more than a millisecond, in the order of the file. By less
-    than 100 ms they are told as such, without a warning: NTP slews what is less, and cards with
-    several queues hand packets over late. Several: packets that two points saw show a jump between
-    their clocks; the report's times are corrected.
-
-Usual causes
-    - NTP stepped the clock; a virtual machine was resumed.
-    - Files were joined in the wrong order.
-
-Fixes
-    - First: packets are judged in the order of the file. Look at times across the step with care.
-    - Linux: let NTP slew and not step: `makestep` only at the start in chrony.conf.
-    - Capture: give the files one by one; pcapdiag orders them by time.
-
-Can be confused with
-    - capture.mixed_points: files of two points given as one.
-
-What would settle it
-    - `chronyc tracking`, and the journal of that minute.
-
-References
-    - chrony.conf(5), makestep.
-
-
 capture.one_direction: Only one direction was captured.
 
 What happened
@@ -180,13 +149,13 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from pcapdiag.diagnose.findings.capture_clock import clock
 from pcapdiag.model.report import CaptureSummary, Finding
 
 MOSTLY = 0.5
 """Share of connections from which a one-sided capture is the rule and not an accident."""
-_NO_STEPS = "let NTP slew instead of step (chronyd -x off, makestep only at start)"
 FILTERED = 0.1
 """Share of packets from which so many missing bytes look like the work of a capture filter."""
 _LACKS = "the capture lacks packets: lost, or left out by its filter"
@@ -285,71 +254,6 @@ def _truncated(summary: CaptureSummary) -> Finding | None:
     )
 
 
-def _clock(summary: CaptureSummary) -> Finding | None:
-    steps = summary.counts.clock_steps
-    if not steps:
-        return None
-    if steps == summary.counts.slight_clock_steps:
-        return _slight_steps(steps)
-    return Finding(
-        code="capture.clock",
-        severity="warning",
-        title="the capture's clock stepped",
-        detail=_sentence(
-            "time ran backwards by more than a millisecond "
-            + ("once" if steps == 1 else f"{steps:,} times")
-        ),
-        explanation=(
-            "The capturing host's clock was set, or files were joined in the wrong order. Packets "
-            "are judged in the order of the file; times across a step say nothing."
-        ),
-        streams=[],
-        count=steps,
-        numbers={"steps": steps},
-        fixes=[_NO_STEPS],
-    )
-
-
-def _slight_steps(steps: int) -> Finding:
-    return Finding(
-        code="capture.clock",
-        severity="info",
-        title="times in the capture go back a little",
-        detail=_sentence(
-            "by 1 to 100 ms " + ("once" if steps == 1 else f"{steps:,} times") + ", in the order "
-            "of the file"
-        ),
-        explanation=(
-            "Packets that the network card stamped and the kernel handed over late, several "
-            "queues, or a clock that was set by so little. Packets are judged in the order of the "
-            "file."
-        ),
-        count=steps,
-        numbers={"steps": steps},
-    )
-
-
-def clock_set(jumps: Sequence[float], first: str) -> Finding:
-    """Return the finding that a point's clock was set: ``jumps`` in seconds, forward positive.
-
-    ``first`` is the label of the point whose clock it was compared with.
-    """
-    told = ", ".join(f"{abs(jump):,.6f} s {'forward' if jump > 0 else 'back'}" for jump in jumps)
-    return Finding(
-        code="capture.clock",
-        severity="warning",
-        title="the capture's clock stepped",
-        detail=_sentence(f"compared with {first}'s clock it was set {told}"),
-        explanation=(
-            "Packets that both points saw show it. The times of this report are corrected; around "
-            "a step nothing is concluded from times between the points."
-        ),
-        count=len(jumps),
-        numbers={"steps": len(jumps)},
-        fixes=[_NO_STEPS],
-    )
-
-
 def _one_direction(summary: CaptureSummary, connections: int) -> Finding | None:
     number = summary.counts.one_direction
     if not number:
@@ -413,5 +317,5 @@ _BY_SUMMARY: tuple[Callable[[CaptureSummary], Finding | None], ...] = (
     _dropped,
     _duplicates,
     _truncated,
-    _clock,
+    clock,
 )
