@@ -213,15 +213,18 @@ def _no_tls_there(story: Story) -> Judgement:
     return replace(found, phase="tls_handshake")
 
 
+def _is_hello(first: Opening) -> bool:
+    return first.said is Said.TLS_HELLO and not first.proxy_version
+
+
 def _is_lone_hello(story: Story, first: Opening) -> bool:
-    lone = first.said is Said.TLS_HELLO and not first.proxy_version
-    return lone and not spoken_before(story)
+    return _is_hello(first) and not spoken_before(story)
 
 
 def _is_met_by_http(story: Story, first: Opening) -> bool:
     """Return whether HTTP answers a ClientHello on a connection that began before the capture."""
     http = answered(story) in (Said.HTTP1_RESPONSE, Said.HTML)
-    return first.said is Said.TLS_HELLO and http and answered_directly(story)
+    return _is_hello(first) and http and answered_directly(story)
 
 
 def _words(head: bytes, answer: Said) -> str:

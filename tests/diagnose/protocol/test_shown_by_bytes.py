@@ -155,6 +155,12 @@ def test_bytes_from_the_middle_of_a_connection_show_nothing() -> None:
     assert tls_to_plaintext.match(missed, around(missed)) is None
 
 
+@pytest.mark.parametrize("header", [V1, V2])
+def test_a_hello_behind_a_proxy_header_is_no_plain_one(header: bytes) -> None:
+    story = play(*met(header + HELLO, BAD))
+    assert tls_to_plaintext.match(story, around(story)) is None
+
+
 def test_what_opens_connections_only_needs_no_syn() -> None:
     story = play(*met(PREFACE, BAD))
     story.initiator.isn = story.responder.isn = None
