@@ -113,7 +113,8 @@ def _unread(story: Story) -> list[str]:
         return ["The capture lacks bytes of its HTTP/2: what each request got is not known."]
     if cut and tls_facts(story) is not None and 0 < story.turn.index <= TURNS_OF_A_HANDSHAKE:
         return ["The snaplen cut its TLS records: whether an end refused the other is not known."]
-    return [_cut_refusal(one) for one in story.exchanges if cut and _may_be_refused(one)][:1]
+    refused = filter(_may_be_refused, story.exchanges) if cut else ()
+    return [_cut_refusal(one) for one in refused][:1]
 
 
 def _may_be_refused(exchange: Exchange) -> bool:

@@ -140,16 +140,15 @@ def _told_midstream(story: Story) -> bool:
     if not head or len(head) != story.turn.request_bytes:
         return False
     if story.responder.port == MQTT_PORT:
-        return _mqtt(head) and _mqtt_end(head) == len(head)
+        return _mqtt_is_whole(head) and _mqtt(head)
     return _amqp_is_whole(head) and all(_amqp(head))
 
 
 def leaves_politely(story: Story) -> bool:
     """Return whether MQTT messages that nobody answers end with a DISCONNECT."""
-    opened, turn = story.hello_initiator, story.turn
-    if not (opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)):
+    turn, head = story.turn, story.turn.request_head
+    if not _opens_mqtt(story.hello_initiator):
         return False
-    head = turn.request_head
     if len(head) == turn.request_bytes:
         return head.endswith(MQTT_DISCONNECT) and _mqtt(head)
     # Of a long one only the size is known: 2 bytes behind it are a DISCONNECT, or a PINGREQ.
@@ -181,13 +180,25 @@ def _gearman(head: bytes) -> bool:
 
 
 def _mqtt(head: bytes) -> bool:
-    at = 0
-    while at < len(head):
+    for at in _mqtt_messages(head):
         kind, quality = head[at] >> 4, head[at] & MQTT_QOS
         if kind not in MQTT_UNANSWERED and (kind != MQTT_PUBLISH or quality):
             return False
-        at += _mqtt_size(head, at)
     return True
+
+
+def _mqtt_messages(head: bytes) -> Iterator[int]:
+    """Yield where messages begin."""
+    at = 0
+    while at < len(head):
+        yield at
+        at += _mqtt_size(head, at)
+
+
+def _mqtt_is_whole(head: bytes) -> bool:
+    """Return whether the bytes are messages to their end."""
+    *_, last = _mqtt_messages(head)
+    return last + _mqtt_size(head, last) == len(head)
 
 
 def _mqtt_size(head: bytes, at: int) -> int:
@@ -200,14 +211,6 @@ def _mqtt_size(head: bytes, at: int) -> int:
         if byte < 0x80:
             break
     return 1 + digits + size
-
-
-def _mqtt_end(head: bytes) -> int:
-    """Return where the last of the messages ends that begin among these bytes."""
-    at = 0
-    while at < len(head):
-        at += _mqtt_size(head, at)
-    return at
 
 
 def _amqp(head: bytes) -> Iterator[bool]:
