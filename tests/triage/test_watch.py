@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -217,8 +218,12 @@ def killed_at(point: int, out: Path, folder: Path) -> bool:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children")
-def test_killed_again_and_again_it_gives_the_same(tmp_path: Path) -> None:
+def test_killed_again_and_again_it_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where files are deleted meanwhile."""
+    # Who is killed leaves what was open, here as anywhere.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = tmp_path / "ring"
     split(REFUSED, folder, 4)
     watch(tmp_path / "undisturbed", folder)
