@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
@@ -282,3 +283,24 @@ def test_bytes_that_never_came_are_told_apart_from_bytes_sent_in_vain() -> None:
     facts = judged(*with_a_hole(*GIVEN_UP)).facts
     assert "what it sent after them did" in facts["what"]
     assert "went on asking for them" in facts["how"]
+
+
+@pytest.mark.parametrize(
+    ("tries", "behind", "denied"),
+    [
+        (TRIES, (S("ACK", after=5),), True),
+        (TRIES, (), False),
+        (TRIES[:-1], (S("ACK", after=100), *TRIES[-1:]), True),
+        # One that was under way when the last try but one left knows nothing of it.
+        (TRIES[:-1], (S("ACK", after=0.1), *TRIES[-1:]), False),
+    ],
+    ids=["alive after several tries", "silent", "alive before the last try", "crossed a try"],
+)
+def test_where_the_answer_may_be_missing_its_sender_must_say_that_it_lacks_the_data(
+    tries: tuple[Line, ...], behind: tuple[Line, ...], denied: bool
+) -> None:
+    story = play(*HANDSHAKE, *EXCHANGE, *tries, *behind, C("FIN,ACK", after=2000))
+    assert judge(story, around(story)).code == "tcp.data_timeout"
+    missing = play(*HANDSHAKE, *EXCHANGE, *tries, *behind, C("FIN,ACK", after=2000))
+    missing.initiator.acked_unseen = 1
+    assert (judge(missing, around(missing)).code == "tcp.data_timeout") is denied

@@ -40,3 +40,17 @@ def test_the_reset_of_who_shut_its_window_opens_it_to_nobody() -> None:
     verdict = judged(*ASKED, SHUT, *PROBED * 3, C("RST,ACK", win=500, after=5000))
     assert verdict.code == "tcp.zero_window"
     assert verdict.ended_by == "initiator"
+
+
+def test_only_the_last_time_that_the_window_was_shut_counts() -> None:
+    opened = (C("ACK", win=500), S("PSH,ACK", SHORT, after=3000))
+    verdict = judged(*ASKED, SHUT, *opened, SHUT, *PROBED * 3, S("RST,ACK", win=500, after=5000))
+    assert verdict.code == "tcp.zero_window"
+    assert verdict.frames == (9, 16)
+
+
+def test_a_fin_with_a_window_does_not_open_it() -> None:
+    left = C("FIN,ACK", win=500)
+    verdict = judged(*ASKED, SHUT, *PROBED * 3, left, S("RST,ACK", win=500, after=5000))
+    assert verdict.code == "tcp.zero_window"
+    assert verdict.frames[0] == 6
