@@ -11,7 +11,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked, stuck_data
 from pcapdiag.diagnose.timing import IDLE
 from pcapdiag.model.moment import moment
-from pcapdiag.model.packet import DUPLICATE, KEEP_ALIVE, RST, PacketFact
+from pcapdiag.model.packet import KEEP_ALIVE, RST, PacketFact
 from pcapdiag.model.story import Story
 
 LAST = 8
@@ -64,7 +64,7 @@ def _closed_after_idle(story: Story) -> tuple[IdleEnd, int] | None:
     Its close_notify, or the request that crossed it on the way, may come right before.
     """
     fin = story.responder.fin_frame
-    before = [p for p in story.packets if p.frame <= fin and not p.is_duplicate and not p.is_rst]
+    before = [p for p in story.packets if p.frame <= fin and not p.is_rst]
     if not before or before[-1].frame != fin or not before[-1].is_fin:
         return None
     recent, closed = before[-LAST:], before[-1].time
@@ -79,7 +79,7 @@ def _closed_after_idle(story: Story) -> tuple[IdleEnd, int] | None:
 
 def _silent_after_idle(story: Story) -> tuple[IdleEnd, int] | None:
     """Return the time from the last packet to the first of the probes that nobody answered."""
-    packets = [p for p in story.packets if not p.is_rst and not p.is_duplicate]
+    packets = [p for p in story.packets if not p.is_rst]
     first = len(packets)
     while first > 0 and packets[first - 1].marks & KEEP_ALIVE:
         first -= 1
@@ -94,11 +94,7 @@ def reset_after_idle(story: Story, reset: PacketFact) -> IdleEnd | None:
     """Return the quiet time before a RST, or before what it answers; None where there was none."""
     if story.end - story.start < IDLE:
         return None
-    before = [
-        p
-        for p in story.packets
-        if not (p.flags & RST or p.marks & DUPLICATE) and moment(p) < moment(reset)
-    ]
+    before = [p for p in story.packets if not p.flags & RST and moment(p) < moment(reset)]
     if not before:
         return None
     quiet = reset.time - before[-1].time

@@ -35,8 +35,6 @@ ACKED_UNSEEN = 1 << 13
 """Acknowledges bytes that the capture never saw: the capture lost packets."""
 DSACK = 1 << 14
 """Its first SACK block reports bytes that had been acknowledged before (RFC 2883)."""
-DUPLICATE = 1 << 15
-"""The same packet captured again (another interface, a mirror, overlapping files): not counted."""
 TRUNCATED = 1 << 16
 """The capture cut the TCP payload or header short (snaplen)."""
 BAD_CHECKSUM = 1 << 17
@@ -119,11 +117,6 @@ class PacketFact(msgspec.Struct, frozen=True):
     def is_retransmission(self) -> bool:
         """True when the segment (or part of it) had been sent before."""
         return self.marks & ANY_RETRANSMISSION != 0
-
-    @property
-    def is_duplicate(self) -> bool:
-        """True for a second capture of the same packet."""
-        return self.marks & DUPLICATE != 0
 
 
 def seq_add(seq: int, count: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.afterwards import made_before
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView
-from pcapdiag.model.packet import DUPLICATE, PacketFact, seq_after, seq_distance
+from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
 from pcapdiag.model.units import SECOND
 
 CLEAR_BURST = 3
@@ -109,9 +109,7 @@ def _burst(view: ResetView) -> list[PacketFact]:
     return [
         p
         for p in view.story.resets
-        if p.from_initiator == by_initiator
-        and not p.marks & DUPLICATE
-        and abs(p.time - time) <= TOGETHER
+        if p.from_initiator == by_initiator and abs(p.time - time) <= TOGETHER
     ]
 
 

@@ -11,7 +11,7 @@ from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import End
 from pcapdiag.model.moment import moment
-from pcapdiag.model.packet import ACK, DUPLICATE, INITIAL_TTLS, RST, PacketFact, seq_after
+from pcapdiag.model.packet import ACK, INITIAL_TTLS, RST, PacketFact, seq_after
 from pcapdiag.model.story import Half, Story
 
 MAX_VIEWS = 32
@@ -156,7 +156,7 @@ def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ..
     later: list[PacketFact] = []
     peer_later: list[PacketFact] = []
     for packet in story.packets:
-        if packet.flags & RST or packet.marks & DUPLICATE or packet.frame == frame:
+        if packet.flags & RST or packet.frame == frame:
             continue
         if moment(packet) < moment(reset):
             (earlier if packet.from_initiator == initiator else peer_earlier).append(packet)

@@ -92,9 +92,8 @@ def directions(series: SegmentSeries) -> tuple[Direction, Direction]:
     there, back = Direction("initiator"), Direction("responder")
     for segment in series.segments:
         own, other = (there, back) if segment.initiator else (back, there)
-        if not segment.marks & marks.DUPLICATE:
-            _sent(own, segment)
-            _said(other, segment)
+        _sent(own, segment)
+        _said(other, segment)
     return there, back
 
 

@@ -15,7 +15,6 @@
     DUPLICATE_ACK: 1 << 5,
     ZERO_WINDOW: 1 << 7,
     WINDOW_PROBE: 1 << 8,
-    DUPLICATE: 1 << 15,
   };
   const WORDS = [
     [1 << 0, "sent again"],
@@ -36,9 +35,9 @@
     [1 << 16, "cut short by the capture"],
   ];
 
-  /** The series' packets with names; capture duplicates are left away. */
+  /** The series' packets with names. */
   kit.segments = function (series) {
-    const all = series.segments.map((one, place) => ({
+    return series.segments.map((one, place) => ({
       place,
       time: one[0],
       frame: one[1],
@@ -51,7 +50,6 @@
       marks: one[8] || 0,
       sack: one[9] || null,
     }));
-    return all.filter((one) => !(one.marks & kit.MARKS.DUPLICATE));
   };
 
   kit.flagLetters = function (flags) {
