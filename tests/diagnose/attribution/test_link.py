@@ -216,3 +216,54 @@ def test_a_reset_that_only_came_out_of_a_device(
     host.packets, host.duplicates = 23, own_copies + others_copied
     expected = ("came_out_only", "path") if found else None
     assert told(link.came_out_only(view)) == expected
+
+
+def test_a_mac_counts_less_where_the_address_has_several_or_hardly_spoke() -> None:
+    def weight(exchange: Exchange) -> float:
+        found = link.mac(seen(exchange, exchange.live_reset(mac=0x0BAD)))
+        assert told(found) == ("mac_differs", "path")
+        return found.weight if found else 0.0
+
+    steady, several, early = talk(), talk(), Exchange().handshake()
+    several.send("server", ACK, mac=0x0B02)
+    assert weight(several) < weight(steady)
+    assert weight(early) < weight(steady)
+
+
+def test_another_interface_is_explained_by_a_new_owners_arp() -> None:
+    exchange = talk()
+    exchange.extra["neighbour_arp"] = (9,)
+    assert link.interface(seen(exchange, exchange.reply_reset(interface=2, ttl=64))) is None
+    far = exchange.reply_reset(interface=2, ttl=61)
+    assert told(link.interface(seen(exchange, far))) == ("interface_differs", "path")
+
+
+def test_an_address_that_moved_away_talks_from_there_on_other_connections_only() -> None:
+    exchange = talk()
+    both = exchange.send("server", ACK, mac=0x0BAD)
+    odd = exchange.live_reset(interface=2, mac=both.mac)
+    known = Context(hosts={SERVER: HostFacts(SERVER, macs={0x0B01: 9, 0x0BAD: 3})})
+    assert told(link.interface(seen(exchange, odd, known))) == ("interface_differs", "path")
+
+
+def test_a_reset_beside_the_sender_from_another_mac_is_not_known_to_be_its_own() -> None:
+    exchange = talk()
+    context = Context(capture_hosts=frozenset({SERVER}))
+    other = exchange.live_reset(mac=0x0BAD)
+    assert link.captured_at_sender(seen(exchange, other, context)) is None
+    none = exchange.live_reset(mac=0)
+    found = link.captured_at_sender(seen(exchange, none, context))
+    assert told(found) == ("captured_at_sender", "responder")
+
+
+def test_a_router_hands_on_only_what_comes_from_behind_it() -> None:
+    """A TTL that nobody lowered is of the router itself, or of a host beside it."""
+    exchange = Exchange()
+    exchange.server.ttl = 64
+    exchange.handshake().request().response()
+    reset = exchange.live_reset(mac=0x0BAD)
+    router = Context(neighbours={0x0BAD: NeighbourFacts(forwarded=3)})
+    alone, shared = link.mac(seen(exchange, reset)), link.mac(seen(exchange, reset, router))
+    assert alone is not None
+    assert shared is not None
+    assert shared.weight == alone.weight
