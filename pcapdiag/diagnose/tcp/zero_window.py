@@ -48,7 +48,7 @@ from pcapdiag.diagnose.timing import capture_left, duration
 from pcapdiag.diagnose.work import connected, one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
-from pcapdiag.model.packet import WINDOW_PROBE, ZERO_WINDOW, PacketFact
+from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import SECOND
 
@@ -75,6 +75,7 @@ KIND = Kind(
     ),
 )
 
+PROBES = WINDOW_PROBE | KEEP_ALIVE
 STUCK = SECOND
 STILL_STUCK = 5 * SECOND
 """Without an end in the file the window must have been shut this long."""
@@ -108,12 +109,16 @@ def _shut_since(story: Story, initiator: bool) -> PacketFact | None:
 
 
 def _had_more(story: Story, initiator: bool, shut: PacketFact) -> bool:
-    """Return whether the other end wanted to send on: probes, or data that did not fit."""
+    """Return whether the other end wanted to send on: probes, or data that did not fit.
+
+    Linux probes as a keep-alive does, without a byte (measured). Who has no more to send loses
+    nothing by a buffer that stays full.
+    """
     probes = any(
-        p.from_initiator == initiator and p.time >= shut.time and p.marks & WINDOW_PROBE
+        p.from_initiator == initiator and p.time >= shut.time and p.marks & PROBES
         for p in story.packets
     )
-    return probes or story.half(initiator).unacked > 1 or bool(shut.marks & ZERO_WINDOW)
+    return probes or story.half(initiator).unacked > 1
 
 
 def _judgement(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import GET, HANDSHAKE, SHORT, C, S, judged, sides
+from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, judged, sides
 
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", SHORT))
 SHUT = C("ACK", win=0)
@@ -54,3 +54,14 @@ def test_a_fin_with_a_window_does_not_open_it() -> None:
     verdict = judged(*ASKED, SHUT, *PROBED * 3, left, S("RST,ACK", win=500, after=5000))
     assert verdict.code == "tcp.zero_window"
     assert verdict.frames[0] == 6
+
+
+def test_a_full_buffer_hurts_nobody_who_has_no_more_to_send() -> None:
+    answered = (*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", OK), SHUT)
+    assert judged(*answered, left=60).code == "ok"
+    assert judged(*answered, C("FIN,ACK", win=0, after=3000), S("FIN,ACK")).code == "ok"
+
+
+def test_a_probe_without_a_byte_shows_that_there_is_more() -> None:
+    probes = (S("ACK", probe=True, after=400), SHUT) * 3
+    assert judged(*ASKED, SHUT, *probes, C("RST,ACK", after=5000)).code == "tcp.zero_window"
