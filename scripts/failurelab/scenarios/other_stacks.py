@@ -1,4 +1,4 @@
-"""TCP that is not the kernel's usual one: passt, libslirp, Multipath TCP, and TLS proxies' own ways."""
+"""TCP that is not the usual kernel's: passt, libslirp, Multipath TCP, and TLS proxies' own ways."""
 
 from __future__ import annotations
 
