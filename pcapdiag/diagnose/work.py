@@ -343,12 +343,24 @@ def may_be_half_close(story: Story, context: Context) -> bool:
     end = ending(story)
     if end is None or end.reset is not None or not end.by_initiator:
         return False
-    if story.responder.fin_frame or work(story) not in (Work.WAITING, Work.ANSWERING):
+    if story.responder.fin_frame and not _unread_behind_fin(story):
+        return False
+    if work(story) not in (Work.WAITING, Work.ANSWERING):
         return False
     if unanswered_request(story) is not None:
         return False
     soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
     return soon and (not known_to_answer(story) or context.last_time - end.time < SECOND)
+
+
+def _unread_behind_fin(story: Story) -> bool:
+    """Return whether an answer came behind the initiator's FIN, and no packet says if it was read.
+
+    A host whose program has left meets it by RST (RFC 9293 3.10.7.1).
+    """
+    half = story.responder
+    came = half.unacked > 0 and half.last_data_time > story.initiator.fin_time
+    return came and not any(reset.from_initiator for reset in story.resets)
 
 
 def _acknowledged_request(story: Story) -> bool:

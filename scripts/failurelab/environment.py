@@ -53,6 +53,7 @@ PACKAGES = {
     "dnsmasq": "dnsmasq-base",
     "dig": "bind9-dnsutils",
     "pasta": "passt",
+    "slirp4netns": "slirp4netns",
     "stunnel4": "stunnel4",
 }
 """Programs, and the Debian packages that have them."""

@@ -8,6 +8,7 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.stack import LINUX_TTL
 from pcapdiag.diagnose.attribution.ttl import initial_ttl
 from pcapdiag.diagnose.attribution.view import ResetView
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.units import SECOND
 
@@ -23,29 +24,35 @@ QUIET = SECOND
 def continuity(view: ResetView) -> Signal | None:
     """Weigh whether the RST continues the flow's own IDs: ahead by what was sent (measured).
 
-    Linux counts by connection; some others (Windows, lwIP) have one counter for all.
+    Linux counts by connection; some others (Windows, lwIP, libslirp) have one counter for all, and
+    whoever leaves DF clear shares one among connections (RFC 6864 asks for IDs only there).
     """
     own = _numbered(view)
     reset = view.reset
     if not own or not reset.ip_id or view.story.ip_version != 4:
         return None
     last = next((p for p in view.overtook if _follows(view, p, reset)), own[-1])
+    for earlier in _own_resets(view):
+        last = earlier if _follows(view, last, earlier) else last
     again = next((p for p in view.later if p.ip_id == reset.ip_id), None)
     if again is not None:
         detail = (
             f"{view.word} has IP ID {reset.ip_id}, which {view.end.address} itself used after it"
         )
         return signal("ip_id_taken", "path", detail, (reset.frame, again.frame))
+    if view.apart:
+        return None
     if _follows(view, last, reset):
         detail = (
             f"{view.word} has IP ID {reset.ip_id}, next in the flow's own count "
-            f"({last.ip_id} before it): a live socket's"
+            f"({last.ip_id} before it): the host's own"
         )
         return signal("ip_id_continuous", view.side, detail, (last.frame, reset.frame))
-    if view.apart or len(own) == 1 or not all(_follows(view, a, b) for a, b in pairwise(own)):
+    if len(own) == 1 or not all(_follows(view, a, b) for a, b in pairwise(own)):
         return None
     detail = f"{view.word} has IP ID {reset.ip_id}; the flow's own count stood at {last.ip_id}"
     shared = reset.time - last.time >= QUIET and initial_ttl(last.ttl) != LINUX_TTL
+    shared = shared or not last.df
     return signal("ip_id_off", "path", detail, (last.frame, reset.frame), confounded=shared)
 
 
@@ -67,6 +74,13 @@ def copied(view: ResetView) -> Signal | None:
 
 def _numbered(view: ResetView) -> list[PacketFact]:
     return [p for p in view.earlier if p.ip_id and not p.is_syn_ack][-RECENT:]
+
+
+def _own_resets(view: ResetView) -> list[PacketFact]:
+    """Return the end's RSTs before this one: a host that answers each late segment counts on."""
+    by_initiator = view.reset.from_initiator
+    before = [p for p in view.story.resets if moment(p) < moment(view.reset)]
+    return [p for p in before if p.from_initiator == by_initiator]
 
 
 def _follows(view: ResetView, before: PacketFact, after: PacketFact) -> bool:

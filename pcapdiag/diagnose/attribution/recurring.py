@@ -22,7 +22,12 @@ BLOCKED = 2
 
 
 def window_shared(view: ResetView) -> Signal | None:
-    """Find one window value in resets of several connections, and in no other packet of them."""
+    """Find one window value in resets of several connections, and in no other packet of them.
+
+    Not of refusals: a stack that puts a window into them always puts the same (measured).
+    """
+    if view.answers_syn:
+        return None
     marks = view.context.host(view.end.address).marks_of_resets
     count = marks.windows.get(view.reset.window, 0) if marks else 0
     if count < SEVERAL or any(p.window == view.reset.window for p in view.own):

@@ -79,6 +79,11 @@ HABITS = frozenset(
 )  # fmt: skip
 """Signals that say no more than that: they have the same cause, whoever's generator it is."""
 
+BESIDE_IT = frozenset({"ttl_near"})
+"""Signals of a device a hop or two before the end, if of any."""
+AS_FAST = frozenset({"usual_rtt", "usual_rtt_short"})
+"""Signals that such a device gives as well: it answers about as fast as the end."""
+
 
 class Test(NamedTuple):
     """A signal's test."""
@@ -157,9 +162,10 @@ def weigh_reset(view: ResetView) -> tuple[Signal, ...]:
     """
     tests = _asked(shape(view))
     signals = tuple([found for weigh in tests if (found := weigh(view)) is not None])
-    if any(s.name in SECOND_GENERATOR for s in signals):
-        return tuple([doubted(s) if s.name in HABITS else s for s in signals])
-    return signals
+    names = {s.name for s in signals}
+    innocent = HABITS if names & SECOND_GENERATOR else frozenset()
+    innocent |= AS_FAST if names & BESIDE_IT else frozenset()
+    return tuple([doubted(s) if s.name in innocent else s for s in signals])
 
 
 @lru_cache(MAX_SHAPES)

@@ -40,6 +40,8 @@ def exactness(view: ResetView) -> Signal | None:
         return signal("seq_ahead", "path", detail, frames, doubtful)
     if off > 0 or view.acked is None or not seq_after(view.acked, reset.seq):
         return None
+    if _may_answer(view, reset, view.peer_acks):
+        return None
     detail = f"RST is stale: {-off:,} bytes behind what {view.end.address} had sent and got acked"
     return signal("seq_stale", "path", detail, frames, view.lossy)
 
@@ -96,7 +98,11 @@ def burst(view: ResetView) -> Signal | None:
     if numbers <= acks:
         detail = f"{len(numbers)} RSTs, each with the ACK number of a late segment that it answers"
         return signal("seq_answers", view.side, detail, frames)
-    if view.apart or (len(numbers - acks) == 1 and len(numbers) < CLEAR_BURST):
+    unknown = (p for p in burst_resets if p.seq not in acks)
+    guesses = {p.seq for p in unknown if not _may_answer(view, p, acks)}
+    if view.apart or not guesses - {view.next_seq}:  # An end's abort, and answers behind it.
+        return None
+    if len(guesses) == 1 and len(numbers) < CLEAR_BURST:
         return None
     lowest = min(burst_resets, key=lambda p: seq_distance(p.seq, view.reset.seq)).seq
     steps = sorted(seq_distance(n, lowest) for n in numbers)
@@ -111,6 +117,17 @@ def _burst(view: ResetView) -> list[PacketFact]:
         for p in view.story.resets
         if p.from_initiator == by_initiator and abs(p.time - time) <= TOGETHER
     ]
+
+
+def _may_answer(view: ResetView, reset: PacketFact, acks: frozenset[int]) -> bool:
+    """Return whether a bare RST may answer a late ACK that the story left out.
+
+    Who aborted a transfer answers each ACK that was still on its way, with its number (measured).
+    ``acks`` are the peer's that are known.
+    """
+    if reset.has_ack or not view.story.packets_left_out:
+        return False
+    return any(not seq_after(reset.seq, ack) for ack in acks)
 
 
 def _behind_a_fin(view: ResetView, off: int) -> bool:

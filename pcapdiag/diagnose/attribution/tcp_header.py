@@ -41,11 +41,11 @@ def live_socket(view: ResetView) -> Signal | None:
     if _timestamps_used(view) and not view.bare:
         if reset.tsval is None or _clock_error(view) is not False:
             return None
-        name, words = "live_socket", "window and timestamps"
-    else:
-        name, words = "live_socket_plain", "window"
+        name, words, says = "live_socket", "window and timestamps", "made by a live socket"
+    else:  # lwIP's answers without a socket look so, too (measured).
+        name, words, says = "live_socket_plain", "window", "as a live socket makes it"
     kind = "RST" if view.bare else "RST,ACK"
-    detail = f"{kind} has the flow's own {words} and the exact next number: made by a live socket"
+    detail = f"{kind} has the flow's own {words} and the exact next number: {says}"
     return signal(name, view.side, detail, (last.frame, reset.frame))
 
 
@@ -146,19 +146,20 @@ def odd_window(view: ResetView) -> Signal | None:
 def odd_refusal(view: ResetView) -> Signal | None:
     """Find a RST to a SYN that does not have the form of RFC 9293 3.10.7.1.
 
-    Without ACK the caller ignores it (3.10.7.3); passt answers so for whatever it cannot reach
-    (measured), and filters do (Raman 2023).
+    Any window is right there: lwIP and libslirp put theirs in (measured). Without ACK the caller
+    ignores it (3.10.7.3); passt answers so for whatever it cannot reach (measured), and filters do
+    (Raman 2023).
     """
     syn = view.trigger
     if not view.answers_syn or syn is None:
         return None
     reset = view.reset
-    if reset.has_ack and reset.seq == 0 and reset.ack == syn.end_seq and not reset.window:
+    if reset.has_ack and reset.seq == 0 and reset.ack == syn.end_seq:
         return None
     if view.bare:
         detail = "bare RST to a SYN: no host's TCP sends it, and the caller's ignores it"
         return signal("refusal_bare", "path", detail, (syn.frame, reset.frame))
-    detail = "RST to the SYN is not as a closed port sends it (RST,ACK, seq 0, window 0)"
+    detail = "RST to the SYN is not as a closed port sends it (RST,ACK, seq 0, ack of the SYN)"
     return signal("refusal_odd", "path", detail, (syn.frame, reset.frame))
 
 

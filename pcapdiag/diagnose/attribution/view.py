@@ -144,7 +144,8 @@ def _apart(story: Story, reset: PacketFact) -> bool:
     """
     if not story.packets_left_out or reset.frame <= story.packets[FIRST_PACKETS - 1].frame:
         return False
-    between = (p for p in story.packets[FIRST_PACKETS:] if p.frame < reset.frame)
+    after_them = story.packets[FIRST_PACKETS:]
+    between = (p for p in after_them if p.frame < reset.frame and not p.is_rst)
     return len({p.from_initiator for p in between}) < len(_SIDES)
 
 

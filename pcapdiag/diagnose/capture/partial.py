@@ -43,7 +43,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.one_way import never_answered
 from pcapdiag.diagnose.tcp.handshake_stalled import STILL_DUE
-from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
+from pcapdiag.diagnose.tcp.unacknowledged import goes_on, stuck_data
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.unanswered import asks_nothing
 from pcapdiag.diagnose.waits import is_waiting
@@ -111,7 +111,10 @@ def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None
         return _one_sided(story)
     if not connected(story):
         return _handshake_open(story, context)
-    end = ending(story)
+    end, stuck = ending(story), stuck_data(story)
+    if stuck is not None and (end is None or goes_on(end, stuck)):
+        why = "the file ends while data is repeated and not acknowledged"
+        return why, (stuck.first_frame, stuck.last_frame)
     if end is None:
         return _open_and_waiting(story, context)
     state = work(story)
@@ -170,10 +173,6 @@ def _why_unheard(context: Context) -> str:
 
 
 def _open_and_waiting(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
-    stuck = stuck_data(story)
-    if stuck is not None:
-        why = "the file ends while data is repeated and not acknowledged"
-        return why, (stuck.first_frame, stuck.last_frame)
     if answer_may_be_missing(story) or never_answered(story, context):
         return None
     if asks_nothing(story) or is_waiting(story, story.end):

@@ -64,7 +64,14 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck, size_matters, stuck_data
+from pcapdiag.diagnose.tcp.unacknowledged import (
+    FULL_SIZE,
+    Stuck,
+    closed_by_its_sender,
+    goes_on,
+    size_matters,
+    stuck_data,
+)
 from pcapdiag.diagnose.timing import capture_left, duration, quiet_before, round_trip
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
@@ -125,9 +132,11 @@ def match(story: Story, context: Context) -> Judgement | None:
     end = ending(story)
     if end is not None and not _ends_the_tries(story, end, stuck):
         return None
-    if _closed_by_its_sender(end, stuck) and not stuck.hole and stuck.repeats < ENOUGH_REPEATS:
+    if closed_by_its_sender(end, stuck) and not stuck.hole and stuck.repeats < ENOUGH_REPEATS:
         # Its kernel would have gone on: what the capture lacks, or is too short for, ended that.
         return None
+    if end is not None and goes_on(end, stuck):
+        end = None
     if end is None and not _given_up(story, context, stuck):
         return None
     tried = tried_for(story, stuck, end)
@@ -160,13 +169,9 @@ def tried_for(story: Story, stuck: Stuck, end: Ending | None) -> int:
     if stuck.late and end is not None:
         return quiet_before(story, end.time)
     until = end.time if end else story.end
-    if _closed_by_its_sender(end, stuck):
+    if closed_by_its_sender(end, stuck):
         until = max(until, stuck.last_time)
     return until - stuck.first_time
-
-
-def _closed_by_its_sender(end: Ending | None, stuck: Stuck) -> bool:
-    return end is not None and not end.reset and end.by_initiator == stuck.by_initiator
 
 
 def undelivered(story: Story, context: Context) -> Judgement | None:

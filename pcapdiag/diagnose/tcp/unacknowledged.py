@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.ending import Ending
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
 from pcapdiag.diagnose.timing import quiet_before
 from pcapdiag.model.moment import moment
@@ -61,6 +62,16 @@ def stuck_data(story: Story) -> Stuck | None:
     found = ((side, _stuck(story, side)) for side in (True, False))
     known = [stuck for side, stuck in found if stuck and not _is_farewell(story, side)]
     return min(known, key=lambda stuck: stuck.first_time) if known else None
+
+
+def closed_by_its_sender(end: Ending | None, stuck: Stuck) -> bool:
+    """Return whether the connection was ended by the FIN of whoever had sent the data."""
+    return end is not None and not end.reset and end.by_initiator == stuck.by_initiator
+
+
+def goes_on(end: Ending, stuck: Stuck) -> bool:
+    """Return whether the program had closed before the last try, which its kernel made."""
+    return not stuck.hole and closed_by_its_sender(end, stuck) and end.time < stuck.last_time
 
 
 def _is_farewell(story: Story, initiator: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The way out of a rootless container: passt ends its connections and makes new ones outside."""
+"""The way out of a rootless container: it ends its connections and makes new ones outside."""
 
 from __future__ import annotations
 
@@ -17,3 +17,15 @@ def passt(lab: Lab, inside: Host, outside: Host) -> None:
     outside.spawn([*words, "--netns", f"/run/netns/{inside.namespace}"])
     lab.wait_until(lambda: "tap0" in inside.run("ip -o -4 address show"))
     inside.run("ethtool -K tap0 tso off gso off gro off tx off rx off", check=False)
+
+
+def slirp(lab: Lab, inside: Host, outside: Host) -> None:
+    """Give `inside` a device tap0, whose TCP ends in slirp4netns (libslirp) on `outside`."""
+    outside.run("ip route add default dev eth1")
+    inside.run("ip address flush dev eth0")
+    inside.run("ip link set eth0 down")
+    words = ["slirp4netns", "--netns-type=path", "--configure", "--disable-dns"]
+    outside.spawn([*words, f"/run/netns/{inside.namespace}", "tap0"])
+    lab.wait_until(lambda: "tap0" in inside.run("ip -o -4 address show"))
+    inside.run("ethtool -K tap0 tso off gso off gro off tx off rx off", check=False)
+    lab.used("slirp4netns", "slirp4netns", "--version")

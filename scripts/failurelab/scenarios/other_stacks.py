@@ -1,8 +1,9 @@
-"""TCP that is not the kernel's usual one: passt's, Multipath TCP, and TLS proxies' own ways."""
+"""TCP that is not the usual kernel's: passt, libslirp, Multipath TCP, and TLS proxies' own ways."""
 
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ from failurelab import behaviours, namespaces, rules
 from failurelab.capture import Point
 from failurelab.connections import Connection, Leg
 from failurelab.lab import Lab
-from failurelab.programs.containers import passt
+from failurelab.programs.containers import passt, slirp
 from failurelab.registry import PROXIED, scenario
 
 _TAP = Point("client", "tap0", name="client", later=True)
@@ -81,6 +82,65 @@ def passt_refuses(lab: Lab) -> None:
     codes = ["tcp.connection_refused", "tcp.connection_timeout"]
     lab.judge(lab.leg(lab.upstream, 8081), codes, ["responder", "path", "unknown"])
     lab.others = "any"
+
+
+@scenario(
+    "tcp.connection_refused-slirp4netns",
+    "libslirp hands a refusal on by a RST,ACK with a window",
+    points=(_TAP,),
+    kept_apart=False,
+)
+def slirp_refuses(lab: Lab) -> None:
+    """A client in a rootless container (slirp4netns, user-mode TCP at its TAP device) calls a
+    closed port three times, and gets a RST,ACK with window 65535 and without DF.
+    """
+    slirp(lab, lab.client, lab.router)
+    lab.start_capture("client")
+    for _ in range(3):
+        refused = lab.client.connect((lab.upstream.ip, 8081))
+        lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
+        lab.sleep(0.1)
+
+
+@scenario(
+    "tcp.reset_before_response-slirp4netns-beside-others",
+    "libslirp hands a reset on while it is busy: one IP ID counter for all connections",
+    points=(_TAP,),
+)
+def slirp_beside_others(lab: Lab) -> None:
+    """A client in a rootless container (slirp4netns) has four connections. Requests on three are
+    answered while the first waits; then the server resets that with linger zero. libslirp counts
+    the IP IDs of all connections together, so the reset's is far from the last of its connection.
+    """
+    slirp(lab, lab.client, lab.router)
+    lab.start_capture("client")
+    wait = threading.Event()
+
+    def in_turn(connection: Connection) -> None:
+        for _ in range(4):
+            connection.receive_until()
+            connection.send(behaviours.reply(b"x" * 900))
+        connection.receive_until()
+        wait.wait(6)
+        connection.reset()
+
+    first = lab.upstream.serve(8080, in_turn)
+    others = lab.upstream.serve(8081, behaviours.answer())
+    waits = lab.client.connect(first.address)
+    for _ in range(4):
+        waits.send(behaviours.get()).receive(900)
+        lab.sleep(0.05)
+    waits.send(behaviours.get("/cart"))
+    for _ in range(3):
+        served = lab.client.connect(others.address)
+        served.send(behaviours.get()).receive_until()
+        served.close()
+        lab.healthy(served)
+    wait.set()
+    waits.receive_all()
+    waits.close()
+    lab.sleep(0.3)
+    lab.judge(waits, "tcp.reset_before_response", ["responder", "unknown"])
 
 
 def _reads_to_the_end(connection: Connection) -> None:

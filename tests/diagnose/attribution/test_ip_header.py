@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.attribution import ip_header, ip_id
 from pcapdiag.model.packet import ACK, PSH, RST, SYN
 from tests.diagnose.attribution.exchange import MS, Exchange, seen, talk, told
@@ -29,6 +31,42 @@ def test_ip_id_off_the_flows_count() -> None:
     exchange = talk().request().response()
     reset = exchange.live_reset(ip_id=40_000)
     assert told(ip_id.continuity(seen(exchange, reset))) == ("ip_id_off", "path")
+
+
+def test_ip_ids_of_a_hosts_answers_count_on() -> None:
+    """gVisor counts in each of its answers to late segments, Linux in none (measured)."""
+    exchange = talk().request().response()
+    for _ in range(8):
+        exchange.send("client", ACK)
+        reset = exchange.send("server", RST)
+    assert told(ip_id.continuity(seen(exchange, reset))) == ("ip_id_continuous", "responder")
+
+
+def test_a_count_that_jumps_is_shared_where_df_is_clear() -> None:
+    """Such hosts have one counter for several connections: libslirp, lwIP, gVisor (measured)."""
+
+    def weight(*, df: bool) -> float:
+        exchange = talk().request().response()
+        exchange.packets = [replace(p, df=df) for p in exchange.packets]
+        reset = exchange.live_reset(ip_id=40_000, df=df)
+        found = ip_id.continuity(seen(exchange, reset))
+        assert told(found) == ("ip_id_off", "path")
+        return found.weight if found else 0.0
+
+    assert weight(df=False) == 0 < weight(df=True)
+
+
+def test_ip_ids_from_long_before_prove_nothing() -> None:
+    """What came just before the RST is not kept; the host has restarted, and counts from 0."""
+    exchange = Exchange().handshake().request()
+    for _ in range(40):
+        exchange.wait(MS).send("client", PSH | ACK, 1448)
+    first = exchange.forge("server", RST | ACK, ip_id=exchange.server.ip_id + 1)
+    again = exchange.forge("server", RST | ACK, ip_id=exchange.server.ip_id + 2)
+    assert told(ip_id.continuity(seen(exchange, again))) == ("ip_id_continuous", "responder")
+    exchange.extra["packets_left_out"] = 300
+    assert ip_id.continuity(seen(exchange, first)) is None
+    assert ip_id.continuity(seen(exchange, again)) is None
 
 
 def test_ip_id_that_the_host_uses_again() -> None:

@@ -57,6 +57,11 @@ def test_one_window_in_many_resets() -> None:
     reset = exchange.reply_reset(window=8201)
     found = recurring.window_shared(seen(exchange, reset, marks(ResetMarks(windows={8201: 3}))))
     assert told(found) == ("window_shared", "path")
+    refused = Exchange()
+    refused.send("client", SYN, ack=0)
+    reset = refused.wait(MS).reply_reset(window=65_535)
+    alike = marks(ResetMarks(windows={65_535: 3}))
+    assert recurring.window_shared(seen(refused, reset, alike)) is None
     two = marks(ResetMarks(windows={8201: 2}))
     assert recurring.window_shared(seen(exchange, reset, two)) is None
 

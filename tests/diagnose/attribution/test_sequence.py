@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import sequence
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, FIN, PSH, RST
 from tests.diagnose.attribution.exchange import MS, seen, talk, told
@@ -94,6 +95,38 @@ def test_a_burst_of_answers_to_late_segments() -> None:
         exchange.send("client", PSH | ACK, 10, ack=ack)
         last = exchange.forge("server", RST, seq=ack)
     assert told(sequence.burst(seen(exchange, last))) == ("seq_answers", "responder")
+
+
+def test_an_abort_and_answers_to_late_acks_are_no_guesses() -> None:
+    """Who aborts a download answers each ACK that was on its way (measured: Linux, gVisor)."""
+    exchange = talk()
+    late = [exchange.server.seq + off for off in (0, 1448, 2896)]
+    exchange.send("server", PSH | ACK, 4344)
+    abort = exchange.live_reset()
+    for ack in late:
+        exchange.send("client", ACK, ack=ack)
+        last = exchange.forge("server", RST, seq=ack)
+    assert sequence.burst(seen(exchange, abort)) is None
+    assert sequence.burst(seen(exchange, last)) is None
+
+
+def test_a_late_ack_that_is_not_kept_may_be_answered() -> None:
+    exchange = talk()
+    for _ in range(FIRST_PACKETS):
+        exchange.response()
+    start = exchange.server.seq
+    exchange.send("server", PSH | ACK, 14_480)
+    exchange.send("client", ACK)
+    late = [exchange.forge("server", RST, seq=start + off) for off in (1448, 2896, 4344)]
+    view = seen(exchange, late[0])
+    assert told(sequence.exactness(view)) == ("seq_stale", "path")
+    assert told(sequence.burst(view)) == ("seq_spray", "path")
+    exchange.extra["packets_left_out"] = 9
+    view = seen(exchange, late[0])
+    assert sequence.exactness(view) is None
+    assert sequence.burst(view) is None
+    ahead = [exchange.forge("server", RST, seq=exchange.server.seq + off) for off in (9, 99)]
+    assert told(sequence.burst(seen(exchange, ahead[0]))) == ("seq_spray", "path")
 
 
 def test_one_reset_is_no_burst() -> None:

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import timing
+from pcapdiag.diagnose.attribution.resets import weigh_reset
 from pcapdiag.model.packet import ACK, PSH, SYN
 from tests.diagnose.attribution.exchange import (
     MS,
@@ -87,6 +88,19 @@ def test_an_answer_at_the_usual_round_trip() -> None:
     exchange.send("client", PSH | ACK, 50)
     reset = exchange.wait(11 * MS).reply_reset()
     assert told(timing.answer_time(seen(exchange, reset))) == ("usual_rtt", "responder")
+
+
+def test_a_device_beside_the_end_is_as_fast() -> None:
+    """A RST from a hop nearer, as fast as the end: its firewall's would be (measured)."""
+
+    def weight(ttl: int) -> float:
+        exchange = talk()
+        exchange.send("client", PSH | ACK, 50)
+        reset = exchange.wait(11 * MS).reply_reset(ttl=ttl)
+        signals = weigh_reset(seen(exchange, reset))
+        return next(s.weight for s in signals if s.name == "usual_rtt")
+
+    assert weight(62) == 0 < weight(61)
 
 
 def test_an_earlier_segment_may_have_been_answered() -> None:

@@ -67,6 +67,16 @@ def test_still_trying_when_the_file_ends() -> None:
     assert judged(*HANDSHAKE, *EXCHANGE, *lines, left=0.2).code == "capture.partial"
 
 
+def test_still_trying_for_a_program_that_had_closed() -> None:
+    """Its FIN came with the answer: that is no giving up, its kernel goes on."""
+    answer = S("FIN,PSH,ACK", b"HTTP/1.1 200 OK\r\n\r\n", lost=True)
+    lines = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), answer, *again(answer, 200, 400))
+    assert judged(*lines, left=0.2).code == "capture.partial"
+    verdict = judged(*lines, left=30)
+    assert verdict.code == "tcp.data_timeout"
+    assert verdict.facts["then"] == "Then nothing more came."
+
+
 def test_the_answers_data_counts_too() -> None:
     answer = S("PSH,ACK", b"HTTP/1.1 200 OK\r\n\r\n", lost=True)
     lines = (C("PSH,ACK", GET), S("ACK"), answer, *again(answer, 200, 400, 800, 1600))

@@ -290,6 +290,13 @@ def test_a_file_that_ends_behind_a_half_close() -> None:
     assert judged(*lines, S(FIN, after=20), left=9).confidence > 0.9
 
 
+def test_a_file_that_ends_before_the_answer_behind_a_half_close_is_acknowledged() -> None:
+    asked = (*HANDSHAKE, C("PSH,ACK", GET), C(FIN), S("ACK"))
+    answered = (S("PSH,ACK", OK, after=20, lost=True), S(FIN, lost=True))
+    assert judged(*asked, *answered, left=0.1).code == "capture.partial"
+    assert judged(*asked, *answered, C("RST", after=20), left=0.1).code == "tcp.initiator_abort"
+
+
 def test_what_a_server_says_when_it_has_read_the_fin_is_no_answer() -> None:
     told = (C("PSH,ACK", b"USER a\r\n"), S("PSH,ACK", b"500 OOPS\r\n"), C("ACK"), C(FIN, after=1))
     late = b"500 OOPS: child died\r\n"
