@@ -100,7 +100,7 @@ def test_a_reply_that_is_not_as_hosts_send_it(changes: Changes) -> None:
     assert tcp_header.reply_form(seen(exchange, exchange.reply_reset(**changes))) is None
 
 
-@pytest.mark.parametrize("changes", [{"seq": 77}, {"ack": 5}, {"window": 8192}])
+@pytest.mark.parametrize("changes", [{"seq": 77}, {"ack": 5}])
 def test_each_number_of_a_refusal_counts(changes: Changes) -> None:
     exchange = asked(0)
     odd = exchange.reply_reset(**changes)
