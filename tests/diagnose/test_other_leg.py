@@ -74,6 +74,14 @@ def test_an_abort_is_known_by_the_client_that_left_just_before() -> None:
     assert f"stream {OTHER}" in verdict.facts["reason"]
 
 
+def test_an_answer_to_a_client_that_has_just_left_is_no_giving_up() -> None:
+    lines = (*ASKED, C("FIN,ACK", after=237))
+    verdict = judged(*lines, before=(leg("left", 236), leg("answered", 238)))
+    assert verdict.code == "tcp.initiator_abort"
+    half_closed = judged(*lines, before=(leg("left", 2), leg("answered", 238)))
+    assert half_closed.code == "tcp.response_timeout"
+
+
 def test_a_client_that_left_long_before_or_after_is_not_the_cause() -> None:
     for time in (100.0, 260.0):
         story = play(*ASKED, C("FIN,ACK", after=237), legs_before=(leg("left", time),))
