@@ -81,6 +81,31 @@ def test_nothing_shows_an_answer_to_be_a_proxys_own_without_such_a_call() -> Non
     assert causes(unnamed(status=504), gone) == {0: [1]}
 
 
+def for_cart(failure: LegFailure, target: str = "/cart") -> LegFailure:
+    return replace(failure, method="POST", target=target)
+
+
+def test_the_same_request_passed_on_shows_it_too_and_later() -> None:
+    slow = for_cart(replace(unnamed(), decided=at(60)))
+    assert causes(slow, for_cart(reset(decided=19))) == {0: [1]}
+    assert causes(slow, for_cart(reset(decided=19), "/stock")) == {}
+
+
+def test_an_answer_that_may_have_been_taken_explains_its_own_request_only() -> None:
+    taken = reset(code="http.response_rejected", by="initiator", suspected=True, exchange=0)
+    assert causes(for_cart(unnamed()), for_cart(taken)) == {0: [1]}
+    assert causes(for_cart(unnamed()), for_cart(taken, "/stock")) == {}
+
+
+def test_a_500_is_a_proxys_own_only_where_it_passed_the_same_request_on() -> None:
+    failed, call = for_cart(unnamed(status=500)), reset(decided=19.9)
+    assert causes(failed, for_cart(call)) == {0: [1]}
+    assert causes(failed, call) == {}
+    assert causes(failed, refused(decided=19.9)) == {}
+    of_upstream = for_cart(unnamed(2, opener=BACK, answerer="10.0.2.7", status=500))
+    assert causes(failed, for_cart(call), of_upstream) == {}
+
+
 def test_an_answer_that_a_call_brought_is_not_the_proxys_own() -> None:
     of_upstream = replace(unnamed(1, opener=BACK, answerer="10.0.2.7"), decided=at(19))
     assert causes(unnamed(), of_upstream, refused(2)) == {}
