@@ -111,7 +111,8 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
     if effect.code in _BROKEN_ANSWERS:
         return cause.came_up and cause.phase not in CONNECTING
     if effect.code == GIVEN_UP:
-        return _gave_up(cause)
+        # Whose answer was still arriving kept nobody waiting: the proxy followed its client.
+        return _gave_up(cause) and not (cause.code == LEFT and cause.phase == "in_response")
     return True
 
 

@@ -119,3 +119,10 @@ def test_a_tunnels_end_is_told_as_late_as_a_cut_answers() -> None:
     assert causes(cut, reset(decided=24)) == {}
     assert causes(replace(cut, tunnel=True), reset(decided=24)) == {0: [1]}
     assert causes(replace(cut, tunnel=True, by="initiator"), reset(decided=24)) == {}
+
+
+def test_a_client_that_gave_up_did_not_wait_for_an_answer_that_was_arriving() -> None:
+    gone = reply(code="tcp.response_timeout", product="", by="initiator", decided=704)
+    dropped_for_it = reset(code="tcp.initiator_abort", by="initiator", decided=704.2)
+    assert causes(gone, dropped_for_it) == {0: [1]}
+    assert causes(gone, replace(dropped_for_it, phase="in_response")) == {}
