@@ -14,7 +14,14 @@ from pcapdiag.flow.callers import Callers
 from pcapdiag.flow.lanes import TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, Moments
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
-from pcapdiag.flow.screen import is_alarming, is_answer, is_interim, is_request, is_unfinished, status
+from pcapdiag.flow.screen import (
+    is_alarming,
+    is_answer,
+    is_interim,
+    is_request,
+    is_unfinished,
+    status,
+)
 from pcapdiag.flow.slabs import HeadSlab
 from pcapdiag.flow.spans import note_served
 from pcapdiag.model.numbers import big16, big32, big64, copy, distance

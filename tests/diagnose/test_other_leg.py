@@ -66,6 +66,12 @@ def test_leaving_at_no_round_time_is_a_timeout_where_the_client_was_told() -> No
     assert judged(*lines).code == "tcp.initiator_abort"
 
 
+def test_a_proxy_that_only_closes_on_its_client_gave_up_where_a_timeout_fits() -> None:
+    for waited, code in ((437, "tcp.initiator_abort"), (2_000, "tcp.response_timeout")):
+        lines = (*ASKED, C("FIN,ACK", after=waited))
+        assert judged(*lines, before=(leg("closed", waited + 1),)).code == code
+
+
 def test_an_abort_is_known_by_the_client_that_left_just_before() -> None:
     lines = (*ASKED, C("FIN,ACK", after=237))
     story = play(*lines, legs_before=(leg("left", 236),))
