@@ -92,7 +92,8 @@ def reply_of(failure: LegFailure) -> Reply:
     by_status = _BY_STATUS.get((failure.product, failure.status or 0))
     if by_status is not None:
         return by_status
-    return "slow" if failure.status == 504 else "any"
+    # Gateways of one's own say 504 for a refused call, too (http-proxy-middleware, measured).
+    return "slow" if failure.status == 504 and failure.product else "any"
 
 
 def fits(effect: LegFailure, cause: LegFailure) -> bool:

@@ -72,6 +72,11 @@ def test_a_failed_call_at_that_moment_shows_an_answer_to_be_a_proxys_own(status:
     assert causes(unnamed(status=status), late) == {0: [1]}
 
 
+def test_a_gateway_of_ones_own_says_504_for_a_reset_call_too() -> None:
+    assert causes(unnamed(status=504), reset(decided=19.5)) == {0: [1]}
+    assert causes(reply(product="nginx", reason="", status=504), reset(decided=19.5)) == {}
+
+
 def test_nothing_shows_an_answer_to_be_a_proxys_own_without_such_a_call() -> None:
     assert causes(unnamed()) == {}
     assert causes(replace(unnamed(), decided=at(40)), refused()) == {}
