@@ -14,6 +14,13 @@ How pcapdiag can tell
     the responder's own call failed within the request, at the moment of the answer, and no call
     brought the same status, the answer was its own. A 500 counts so where that call had the same
     method and path (lighttpd, Fastify: measured); an application's own call of a database has not.
+    What proxies say, as measured:
+    - Refused, or no connection in time: Apache httpd 2.4 and lighttpd 1.4 say 503, Caddy 2.6 and
+      Go's ReverseProxy 502.
+    - Reset or closed without an answer: lighttpd 500, the others 502. On a connection that it used
+      before, Apache says nothing and closes on its client, which may try again.
+    - No answer in time: lighttpd and Caddy 504, Apache and Go 502.
+    - http-proxy-middleware (Node.js) says 504 for refused and reset, Fastify's reply-from 500.
 
 Usual causes
     - What the other leg shows: the upstream refused, reset, closed or never answered.
