@@ -34,6 +34,7 @@ from pcapdiag.correlate.legs import (
 )
 from pcapdiag.correlate.queued import failed_with, timed_out
 from pcapdiag.model.units import MS
+from pcapdiag.protocols.http.local_reply import IN_PLACE
 
 BETWEEN_TRIES = 300 * MS
 """Envoy waits up to 250 ms before a retry (its base interval of 25 ms, ten times)."""
@@ -154,7 +155,7 @@ def _candidates(effect: LegFailure, legs: Legs) -> list[LegFailure]:
     """Return calls that may be why an effect failed.
 
     What may be an origin's answer is handed on where a call brought the same, and else only what
-    failed at that very moment explains it.
+    failed at that very moment explains it, or the same request passed on.
     """
     calls = legs.candidates(effect)
     if not effect.may_be_own:
@@ -164,7 +165,11 @@ def _candidates(effect: LegFailure, legs: Legs) -> list[LegFailure]:
 
 
 def _ended_it(effect: LegFailure, call: LegFailure) -> bool:
-    if call.suspected or (call.code == LEFT and effect.status != TIMED_OUT):
+    if call.code == LEFT and effect.status != TIMED_OUT:
+        return False
+    if likeness(effect, call) > 0:
+        return True
+    if call.suspected or effect.status not in IN_PLACE:
         return False
     apart = call.asked - effect.asked if call.is_silent else effect.decided - call.decided
     return abs(apart) <= AT_THAT_MOMENT

@@ -92,7 +92,8 @@ def reply_of(failure: LegFailure) -> Reply:
     by_status = _BY_STATUS.get((failure.product, failure.status or 0))
     if by_status is not None:
         return by_status
-    return "slow" if failure.status == 504 else "any"
+    # Gateways of one's own say 504 for a refused call, too (http-proxy-middleware, measured).
+    return "slow" if failure.status == 504 and failure.product else "any"
 
 
 def fits(effect: LegFailure, cause: LegFailure) -> bool:
@@ -111,7 +112,8 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
     if effect.code in _BROKEN_ANSWERS:
         return cause.came_up and cause.phase not in CONNECTING
     if effect.code == GIVEN_UP:
-        return _gave_up(cause)
+        # Whose answer was still arriving kept nobody waiting: the proxy followed its client.
+        return _gave_up(cause) and not (cause.code == LEFT and cause.phase == "in_response")
     return True
 
 

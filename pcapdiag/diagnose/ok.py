@@ -34,7 +34,6 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import ending, outlived
-from pcapdiag.diagnose.http.reply import IN_PLACE
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
@@ -64,6 +63,7 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import counted
+from pcapdiag.protocols.http.local_reply import IN_PLACE
 
 KIND = Kind(
     code="ok",

@@ -19,10 +19,17 @@ def told_its_client(story: Story, at: int | None = None) -> LegMoment | None:
     """Return when the initiator, a proxy, answered or dropped its own client by itself.
 
     No upstream had answered it meanwhile. ``at`` (ns) is the moment around which it must be;
-    without it, the initiator must have waited long enough to have given up.
+    without it, the initiator must have waited long enough to have given up. What is said to a
+    client that has just left (Go's net/http and Caddy write a 502 or an empty 200 then, measured)
+    only ends its request.
     """
     asked = _asked(story)
-    words = _of_clients(story, ("answered", "closed"))
+    gone = {word.stream: word.time for word in _of_clients(story, ("left",))}
+    words = [
+        word
+        for word in _of_clients(story, ("answered", "closed"))
+        if not 0 <= word.time - gone.get(word.stream, word.time + 1) <= AT_ONCE
+    ]
     if at is not None:
         words = [word for word in words if abs(word.time - at) <= AT_ONCE]
     if len(words) != 1 or (at is None and words[0].time - asked < GAVE_UP):

@@ -1,7 +1,8 @@
 """What only a proxy's other leg can settle of a connection, once both are known.
 
 A 502, 503 or 504 whose page names no product may be the origin's or its own: it is the responder's
-own where a call of it failed at that moment, and none brought the same answer.
+own where a call of it failed at that moment, and none brought the same answer. So is a 500, which
+frameworks and lighttpd say in their place, where that call was the same request.
 
 An answer that its reader would not take, or lost to the RST behind it, looks like a good one until
 the proxy's client gets an error in its place. An initiator that left had lost patience where it
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.http import local_reply, response_lost, response_rejected
-from pcapdiag.diagnose.http.reply import BY_ITS_CALL, IN_PLACE
+from pcapdiag.diagnose.http.reply import BY_ITS_CALL
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
 from pcapdiag.diagnose.tcp import data_timeout
@@ -30,7 +31,9 @@ from pcapdiag.diagnose.work import answer_may_be_missing, sending_request
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.local_reply import IN_PLACE
 
+FAILED = 500
 GIVEN_UP = 0.9
 """Probability of a timed-out connect where the proxy told its client so: one SYN may get lost."""
 
@@ -77,7 +80,8 @@ def gateway_answers(story: Story) -> list[Suspect]:
 
 def _may_be_its_own(exchange: Exchange) -> bool:
     handed_on = exchange.upstream_service_time
-    return exchange.status in IN_PLACE and exchange.local_reply is None and not handed_on
+    bare = exchange.local_reply is None and not handed_on
+    return bare and exchange.status in (FAILED, *IN_PLACE)
 
 
 def mark_gateway_answers(story: Story, confirmed: Container[int]) -> None:

@@ -13,6 +13,8 @@ cpdef long long is_request(unsigned char[::1] v, long long start, long long size
 cpdef long long is_answer(unsigned char[::1] v, long long start, long long size) noexcept
 @cython.locals(code=cython.longlong, digit=cython.longlong, i=cython.longlong)
 cpdef long long status(unsigned char[::1] v, long long start, long long size) noexcept
+@cython.locals(end=cython.longlong, at=cython.longlong, code=cython.longlong)
+cpdef long long is_interim(unsigned char[::1] v, long long start, long long size, long long total) noexcept
 @cython.locals(end=cython.longlong, o=cython.longlong, line=cython.longlong, name=bytes)
 cpdef long long check_kind(unsigned char[::1] v, long long start, long long size) noexcept
 @cython.locals(o=cython.longlong, word=bytes)

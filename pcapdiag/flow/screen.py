@@ -98,6 +98,22 @@ def status(v: Head, start: int, size: int) -> int:
     return code
 
 
+def is_interim(v: Head, start: int, size: int, total: int) -> int:
+    """Say whether an answer of ``total`` bytes so far is no more than interim ones (1xx).
+
+    A change of protocol is final. What was not kept of it is not looked for.
+    """
+    end = start + size
+    at = start
+    code = status(v, at, size)
+    while 100 <= code < 200 and code != 101:
+        at = _head_end(v, at, end - at)
+        if at < 0 or at >= end or at - start >= total:
+            return 1
+        code = status(v, at, end - at)
+    return 0
+
+
 def check_kind(v: Head, start: int, size: int) -> int:
     """Return whether a request looks like a health check.
 

@@ -5,7 +5,7 @@ from pcapdiag.flow.callers cimport Callers
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow
-from pcapdiag.flow.screen cimport is_alarming, is_answer, is_request, is_unfinished, status
+from pcapdiag.flow.screen cimport is_alarming, is_answer, is_interim, is_request, is_unfinished, status
 from pcapdiag.flow.slabs cimport HeadSlab
 from pcapdiag.flow.spans cimport note_served
 from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance
@@ -29,7 +29,7 @@ cdef class Turns:
     cdef void close(self, Flow flow, long long keep)
     cdef void release(self, Flow flow) noexcept
     cdef void _release_heads(self, HalfFlow f) noexcept
-    @cython.locals(slot=cython.longlong, length=cython.longlong, code=cython.longlong)
+    @cython.locals(slot=cython.longlong, length=cython.longlong)
     cdef int _is_interim(self, Flow flow, HalfFlow r) except -1
     @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong)
     cdef int _goes_on(self, Flow flow, HalfFlow f) except -1

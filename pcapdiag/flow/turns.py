@@ -14,7 +14,14 @@ from pcapdiag.flow.callers import Callers
 from pcapdiag.flow.lanes import TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, Moments
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
-from pcapdiag.flow.screen import is_alarming, is_answer, is_request, is_unfinished, status
+from pcapdiag.flow.screen import (
+    is_alarming,
+    is_answer,
+    is_interim,
+    is_request,
+    is_unfinished,
+    status,
+)
 from pcapdiag.flow.slabs import HeadSlab
 from pcapdiag.flow.spans import note_served
 from pcapdiag.model.numbers import big16, big32, big64, copy, distance
@@ -168,13 +175,12 @@ class Turns:
             f.head_slot = -1
 
     def _is_interim(self, flow: Flow, r: HalfFlow) -> int:
-        """Say whether the answer so far is only ``HTTP/1.1 1xx``, save for a change of protocol."""
+        """Say whether the answer so far is only ``HTTP/1.1 1xx``."""
         slot = r.hello_slot if r.turn_seq == r.hello_seq else r.head_slot
         length = r.hello_length if r.turn_seq == r.hello_seq else r.head_length
         if slot < 0 or flow.lanes != _TURNS or flow.response_bytes > INTERIM:
             return 0
-        code = status(self.heads.view, slot * HEAD, length)
-        return 100 <= code < 200 and code != 101
+        return is_interim(self.heads.view, slot * HEAD, length, flow.response_bytes)
 
     def _goes_on(self, flow: Flow, f: HalfFlow) -> int:
         """Say whether the turn's request is HTTP/1 whose body has not been sent to its end."""

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from pcapdiag.diagnose.http.reply import product_name
 from pcapdiag.diagnose.http.words import quoted, request_words, status_words
-from pcapdiag.model.http import Exchange, GrpcFacts, HttpFacts
+from pcapdiag.model.http import Exchange, GrpcFacts, HttpFacts, LocalReply
 from pcapdiag.model.report_http import GrpcCall, Http, HttpExchange, LocalReplyFacts
 from pcapdiag.model.units import format_known, in_seconds
 from pcapdiag.protocols.http.grpc import status_name
@@ -33,6 +33,11 @@ def describe_http(facts: HttpFacts, failed: AbstractSet[int | None] | None, resp
     )
 
 
+def _maker(reply: LocalReply) -> str:
+    product = product_name(reply)
+    return f" ({product}'s own)" if product else " (its own)"
+
+
 def http_labels(facts: HttpFacts) -> Iterator[tuple[int, str]]:
     """Yield in which frame each request and answer began, and a gRPC status came, in words."""
     for one in facts.exchanges:
@@ -40,7 +45,7 @@ def http_labels(facts: HttpFacts) -> Iterator[tuple[int, str]]:
             yield one.request_frame, request_words(one)
         if one.response_frame is not None and one.status is not None:
             reply = one.local_reply
-            maker = f" ({product_name(reply)}'s own)" if reply and not reply.handed_on else ""
+            maker = _maker(reply) if reply and not reply.handed_on else ""
             yield one.response_frame, (f"{one.status}{maker}" if maker else status_words(one))
         if one.grpc is not None and one.grpc.status is not None:
             frame = one.response_end_frame or one.response_frame

@@ -48,6 +48,8 @@ PACKAGES = {
     "danted": "dante-server",
     "varnishd": "varnish",
     "apache2": "apache2",
+    "caddy": "caddy",
+    "lighttpd": "lighttpd",
     "rsync": "rsync",
     "vsftpd": "vsftpd",
     "dnsmasq": "dnsmasq-base",

@@ -72,6 +72,11 @@ def test_a_failed_call_at_that_moment_shows_an_answer_to_be_a_proxys_own(status:
     assert causes(unnamed(status=status), late) == {0: [1]}
 
 
+def test_a_gateway_of_ones_own_says_504_for_a_reset_call_too() -> None:
+    assert causes(unnamed(status=504), reset(decided=19.5)) == {0: [1]}
+    assert causes(reply(product="nginx", reason="", status=504), reset(decided=19.5)) == {}
+
+
 def test_nothing_shows_an_answer_to_be_a_proxys_own_without_such_a_call() -> None:
     assert causes(unnamed()) == {}
     assert causes(replace(unnamed(), decided=at(40)), refused()) == {}
@@ -79,6 +84,31 @@ def test_nothing_shows_an_answer_to_be_a_proxys_own_without_such_a_call() -> Non
     gone = reset(decided=19, code="tcp.initiator_abort", by="initiator")
     assert causes(unnamed(status=502), gone) == {}
     assert causes(unnamed(status=504), gone) == {0: [1]}
+
+
+def for_cart(failure: LegFailure, target: str = "/cart") -> LegFailure:
+    return replace(failure, method="POST", target=target)
+
+
+def test_the_same_request_passed_on_shows_it_too_and_later() -> None:
+    slow = for_cart(replace(unnamed(), decided=at(60)))
+    assert causes(slow, for_cart(reset(decided=19))) == {0: [1]}
+    assert causes(slow, for_cart(reset(decided=19), "/stock")) == {}
+
+
+def test_an_answer_that_may_have_been_taken_explains_its_own_request_only() -> None:
+    taken = reset(code="http.response_rejected", by="initiator", suspected=True, exchange=0)
+    assert causes(for_cart(unnamed()), for_cart(taken)) == {0: [1]}
+    assert causes(for_cart(unnamed()), for_cart(taken, "/stock")) == {}
+
+
+def test_a_500_is_a_proxys_own_only_where_it_passed_the_same_request_on() -> None:
+    failed, call = for_cart(unnamed(status=500)), reset(decided=19.9)
+    assert causes(failed, for_cart(call)) == {0: [1]}
+    assert causes(failed, call) == {}
+    assert causes(failed, refused(decided=19.9)) == {}
+    of_upstream = for_cart(unnamed(2, opener=BACK, answerer="10.0.2.7", status=500))
+    assert causes(failed, for_cart(call), of_upstream) == {}
 
 
 def test_an_answer_that_a_call_brought_is_not_the_proxys_own() -> None:
@@ -94,3 +124,10 @@ def test_a_tunnels_end_is_told_as_late_as_a_cut_answers() -> None:
     assert causes(cut, reset(decided=24)) == {}
     assert causes(replace(cut, tunnel=True), reset(decided=24)) == {0: [1]}
     assert causes(replace(cut, tunnel=True, by="initiator"), reset(decided=24)) == {}
+
+
+def test_a_client_that_gave_up_did_not_wait_for_an_answer_that_was_arriving() -> None:
+    gone = reply(code="tcp.response_timeout", product="", by="initiator", decided=704)
+    dropped_for_it = reset(code="tcp.initiator_abort", by="initiator", decided=704.2)
+    assert causes(gone, dropped_for_it) == {0: [1]}
+    assert causes(gone, replace(dropped_for_it, phase="in_response")) == {}

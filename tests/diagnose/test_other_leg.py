@@ -66,12 +66,26 @@ def test_leaving_at_no_round_time_is_a_timeout_where_the_client_was_told() -> No
     assert judged(*lines).code == "tcp.initiator_abort"
 
 
+def test_a_proxy_that_only_closes_on_its_client_gave_up_where_a_timeout_fits() -> None:
+    for waited, code in ((437, "tcp.initiator_abort"), (2_000, "tcp.response_timeout")):
+        lines = (*ASKED, C("FIN,ACK", after=waited))
+        assert judged(*lines, before=(leg("closed", waited + 1),)).code == code
+
+
 def test_an_abort_is_known_by_the_client_that_left_just_before() -> None:
     lines = (*ASKED, C("FIN,ACK", after=237))
     story = play(*lines, legs_before=(leg("left", 236),))
     verdict = judge(story, around(story, 1))
     assert verdict.code == "tcp.initiator_abort"
     assert f"stream {OTHER}" in verdict.facts["reason"]
+
+
+def test_an_answer_to_a_client_that_has_just_left_is_no_giving_up() -> None:
+    lines = (*ASKED, C("FIN,ACK", after=237))
+    verdict = judged(*lines, before=(leg("left", 236), leg("answered", 238)))
+    assert verdict.code == "tcp.initiator_abort"
+    half_closed = judged(*lines, before=(leg("left", 2), leg("answered", 238)))
+    assert half_closed.code == "tcp.response_timeout"
 
 
 def test_a_client_that_left_long_before_or_after_is_not_the_cause() -> None:

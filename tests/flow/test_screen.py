@@ -10,6 +10,7 @@ from pcapdiag.flow.screen import (
     UNKNOWN,
     UNTIL_CLOSE,
     completeness,
+    is_interim,
     is_request,
 )
 from pcapdiag.flow.tracker import Tracker
@@ -156,6 +157,37 @@ def test_the_request_goes_on_behind_100_continue() -> None:
     assert (turn.index, turn.request_bytes, turn.response_bytes) == (1, len(asked) + 5, len(BAD))
     assert turn.request_head == asked + b"12345"
     assert turn.response_head == BAD
+
+
+def test_an_answer_behind_100_continue_is_not_forgotten_for_the_body_that_crosses_it() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    asked = b"PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    both = b"HTTP/1.1 100 Continue\r\n\r\n" + BAD
+    link.c(20, "PA", 1, 1, asked)
+    link.s(21, "PA", 1, 1 + len(asked), both)
+    link.c(22, "PA", 1 + len(asked), 1 + len(both), b"12345")
+    turn = tell(wire).only.turn
+    assert (turn.index, turn.request_bytes, turn.response_bytes) == (1, len(asked) + 5, len(both))
+    assert turn.response_head == both
+
+
+@pytest.mark.parametrize(
+    ("answer", "total", "interim"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 25, 1),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n", 53, 1),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 x\r\n", 41, 0),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 41, 1),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", 36, 0),
+        (b"HTTP/1.1 100 Con", 25, 1),
+        (OK, len(OK), 0),
+    ],
+)
+def test_is_interim(answer: bytes, total: int, interim: int) -> None:
+    view = memoryview(bytearray(answer))
+    assert is_interim(view, 0, len(answer), total) == interim
 
 
 @pytest.mark.parametrize(

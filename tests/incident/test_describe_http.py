@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.http.reply import BY_ITS_CALL
 from pcapdiag.incident.describe_http import MAX_LISTED, describe_http, http_labels
 from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
@@ -78,6 +79,8 @@ def test_labels_name_request_answer_and_status() -> None:
         (4, "GET /pay"),
         (6, "503 (Envoy's own)"),
     ]
+    nameless = exchange(0, status=502, local_reply=BY_ITS_CALL)
+    assert list(http_labels(facts(nameless)))[-1] == (6, "502 (its own)")
     ended = list(http_labels(facts(call(14, "no\x1b"))))
     assert ended[-1] == (6, 'grpc-status 14 UNAVAILABLE: "no\\x1b"')
 

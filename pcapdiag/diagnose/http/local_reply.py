@@ -2,7 +2,7 @@
 
 What happened
     The proxy could not get an answer from what stands behind it and made one itself: 502, 503 or
-    504; to a gRPC client 200 with grpc-status 14 (4 for a timeout) and the proxy's text.
+    504, some 500; to a gRPC client 200 with grpc-status 14 (4 for a timeout) and the proxy's text.
 
 How pcapdiag can tell
     By the body's text (Envoy "upstream connect error or disconnect/reset before headers. reset
@@ -12,7 +12,15 @@ How pcapdiag can tell
     and 504 for upstreams, and 503 for its own limits or by configuration.
     A page of no known product (Go, Java, an error page of one's own) tells nothing by itself. Where
     the responder's own call failed within the request, at the moment of the answer, and no call
-    brought the same status, the answer was its own.
+    brought the same status, the answer was its own. A 500 counts so where that call had the same
+    method and path (lighttpd, Fastify: measured); an application's own call of a database has not.
+    What proxies say, as measured:
+    - Refused, or no connection in time: Apache httpd 2.4 and lighttpd 1.4 say 503, Caddy 2.6 and
+      Go's ReverseProxy 502.
+    - Reset or closed without an answer: lighttpd 500, the others 502. On a connection that it used
+      before, Apache says nothing and closes on its client, which may try again.
+    - No answer in time: lighttpd and Caddy 504, Apache and Go 502.
+    - http-proxy-middleware (Node.js) says 504 for refused and reset, Fastify's reply-from 500.
 
 Usual causes
     - What the other leg shows: the upstream refused, reset, closed or never answered.
@@ -68,7 +76,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.http.local_reply import NO_ROUTE
+from pcapdiag.protocols.http.local_reply import NO_ROUTE, server_product
 
 KIND = Kind(
     code="http.local_reply",
@@ -125,5 +133,6 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         others = (OtherCode("http.no_healthy_upstream", NO_SERVER),)
         confidence = round(PAGE_ALONE - NO_SERVER, 2)
     judgement = reply_judgement(story, exchange, reply, KIND.code, confidence, others)
-    own = advice(reply.product, reply.reason, empty=reply.reason == NO_ROUTE)
+    product = reply.product or server_product(exchange)
+    own = advice(product, reply.reason, empty=reply.reason == NO_ROUTE)
     return replace(judgement, fixes=own.fixes, commands=own.commands) if own else judgement

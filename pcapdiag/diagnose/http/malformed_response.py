@@ -46,6 +46,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http.response_rejected import ended_at_once
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.speech import Said, answered, opening, spoken_before
@@ -103,7 +104,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     if story.hello_responder.startswith(SHOUTCAST):
         return None
-    if exchange.complete or _went_on(story, exchange):
+    if _was_read(story, exchange) or _went_on(story, exchange):
         return None
     if exchange.status is None and not application.inside and not _begins_there(story, exchange):
         return None
@@ -170,6 +171,15 @@ def _begins_there(story: Story, exchange: Exchange) -> bool:
         unseen = story.initiator.acked_unseen or story.responder.acked_unseen
         return not (story.responder.gaps or unseen)
     return first.seq == asked.ack
+
+
+def _was_read(story: Story, exchange: Exchange) -> bool:
+    """Return whether its reader may have read over the fault: it waited for the whole answer.
+
+    The length of an answer whose status line cannot be read is nobody's who left at once.
+    """
+    refused = exchange.status is None and ended_at_once(story, exchange) is not None
+    return exchange.complete and not refused
 
 
 def _went_on(story: Story, exchange: Exchange) -> bool:

@@ -12,10 +12,8 @@ from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import SECOND
-from pcapdiag.protocols.http.local_reply import ENVOY_NO_CALL, NO_ROUTE
+from pcapdiag.protocols.http.local_reply import ENVOY_NO_CALL, IN_PLACE, NO_ROUTE
 
-IN_PLACE = (502, 503, 504)
-"""Statuses for "what stands behind me did not answer" (RFC 9110 sections 15.6.3 to 15.6.5)."""
 TINYPROXY_UNABLE = ("tinyproxy", 500)
 """tinyproxy says 500 where it cannot connect (measured)."""
 GRPC_IN_PLACE = (4, 8, 13, 14)
@@ -77,7 +75,9 @@ def reply_in_place(exchange: Exchange) -> LocalReply | None:
     reply = exchange.local_reply
     if reply is None or (reply.product == "nginx" and exchange.status == NGINX_LIMITS):
         return None
-    if exchange.status in IN_PLACE or (reply.product, exchange.status) == TINYPROXY_UNABLE:
+    if exchange.status in IN_PLACE or reply == BY_ITS_CALL:
+        return reply
+    if (reply.product, exchange.status) == TINYPROXY_UNABLE:
         return reply
     called = exchange.grpc is not None and exchange.grpc.status in GRPC_IN_PLACE
     return reply if called else None

@@ -123,11 +123,14 @@ def objection(exchange: Exchange, *, surely: bool = False) -> str:
 
 def left_at_once(story: Story, exchange: Exchange, *, surely: bool = False) -> Ending | None:
     """Return how the initiator ended the connection right after an answer with such a fault."""
+    return ended_at_once(story, exchange) if objection(exchange, surely=surely) else None
+
+
+def ended_at_once(story: Story, exchange: Exchange) -> Ending | None:
+    """Return how the initiator ended the connection right after an answer; None where later."""
     end = ending(story)
     answered = exchange.response_time
     if end is None or not end.by_initiator or answered is None:
-        return None
-    if not objection(exchange, surely=surely):
         return None
     soon = 0 <= end.time - answered <= max(AT_ONCE, 2 * round_trip(story))
     return end if soon else None

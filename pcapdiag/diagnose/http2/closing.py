@@ -19,7 +19,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Exchange, GoAway
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import counted
+from pcapdiag.model.units import SECOND, counted
 
 SURE, SURE_NOTHING_LOST = 0.97, 0.8
 
@@ -29,6 +29,8 @@ def error_goaway(story: Story) -> GoAway | None:
 
     One that came when every request was done counts only where the responder accuses the initiator
     of breaking the protocol: programs that leave say INTERNAL_ERROR and the like without any harm.
+    Nor is one a cause by which the initiator leaves after it had waited in vain: Apache's mod_http2
+    gives its timeout a code of its own there (measured).
     """
     facts = story.http2
     for goaway in facts.goaways if facts else ():
@@ -36,12 +38,24 @@ def error_goaway(story: Story) -> GoAway | None:
             continue
         if is_effect(story, goaway.time, goaway.from_initiator):
             return None
+        if _waited_in_vain(story, goaway):
+            return None
         if unanswered_ping(story, goaway.from_initiator, goaway.time) is not None:
             return None
         accuses = goaway.code in PEERS_FAULT and not goaway.from_initiator
         harm = accuses or bool(unfinished_at(story, goaway.time))
         return goaway if harm else None
     return None
+
+
+def _waited_in_vain(story: Story, goaway: GoAway) -> bool:
+    if not goaway.from_initiator or goaway.code in PEERS_FAULT:
+        return False
+    waiting = unfinished_at(story, goaway.time)
+    if not waiting or any(one.response_time is not None for one in waiting):
+        return False
+    asked = (one.active_time or one.request_end_time or one.request_time or 0 for one in waiting)
+    return goaway.time - max(asked) >= SECOND
 
 
 def goaway_judgement(story: Story, code: str, goaway: GoAway) -> Judgement:

@@ -13,7 +13,9 @@ How pcapdiag can tell
     is PostgreSQL's fatal error about the server itself (it is stopped, a pooler's wait was too
     long): it is told as the last word. In a protocol that cannot be read, last bytes behind an
     earlier exchange may be a notice, or the answer to what the responder asked: it is less sure
-    there, and no failure where the initiator has sent on unanswered before.
+    there, and no failure where the initiator has sent on unanswered before. Who stopped within its
+    own request of HTTP/1, for a second or more, with nothing to hold it up, had no answer due: then
+    it is the initiator that failed.
 
 Usual causes
     - The program crashed or was killed with nothing left unread: Linux then sends FIN, not RST.
@@ -66,12 +68,19 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls.hidden import refused_flight
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
-from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
+from pcapdiag.diagnose.work import (
+    Work,
+    answer_may_be_missing,
+    request_may_be_missing,
+    sending_request,
+    work,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless, is_text
 from pcapdiag.model.moment import moment
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.closed_before_response",
@@ -103,6 +112,8 @@ MAX_SAID = 120
 """Characters of a server's last word that are told."""
 LEGIBLE = 4
 """Bytes that a protocol is told by: with fewer, no method and no message type is known."""
+STALLED = SECOND
+"""A request that did not go on for so long had stopped."""
 REFUSED = (OtherCode("tls.certificate_rejected", 0.35),)
 """What a close right behind a client's certificate in TLS 1.3 may be too."""
 AT_ITS_END = (OtherCode("ok", 0.35),)
@@ -133,9 +144,9 @@ def match(story: Story, context: Context) -> Judgement | None:
         confidence=_sure(story),
         frames=frames_of(asked_in(story), frame),
         ended_by="responder",
-        candidates=_encrypted(frame) if said else _in_order(frame),
+        candidates=_to_blame(story, time, frame, encrypted=said is not None),
         alternatives=_others(story),
-        notes=_last_word(story),
+        notes=_last_word(story) + _stalled(story, time),
         facts={
             "request_frame": str(turn.request_frame),
             "fin_frame": str(frame),
@@ -184,6 +195,41 @@ def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Jud
         return None
     closer = f"a device in the name of {story.responder.host_port}"
     return replace(judgement, ended_by="path", facts=judgement.facts | {"closer": closer})
+
+
+def _stopped_within_request(story: Story, time: int) -> bool:
+    """Return whether the initiator itself had stopped within its request, long before ``time``.
+
+    Nothing held it up: what it had sent was acknowledged, the window was open, and it did not wait
+    for a 100 (RFC 9110 section 10.1.1).
+    """
+    turn = story.turn
+    quiet = time - turn.request_last_time >= STALLED
+    free = turn.request_acked and not story.responder.zero_windows
+    waits = b"100-continue" in turn.request_head.lower()
+    return quiet and free and not waits and sending_request(story)
+
+
+def _stalled(story: Story, time: int) -> tuple[str, ...]:
+    if not _stopped_within_request(story, time):
+        return ()
+    quiet = duration(time - story.turn.request_last_time)
+    return (
+        f"{story.initiator.address} never finished its request: it sent nothing more in the "
+        f"{quiet} before. Servers close then (NGINX client_header_timeout and client_body_timeout, "
+        "Apache RequestReadTimeout, lighttpd server.max-read-idle, Go ReadTimeout).",
+    )
+
+
+def _to_blame(story: Story, time: int, frame: int, *, encrypted: bool) -> tuple[SideHint, ...]:
+    if _stopped_within_request(story, time):
+        last = (story.turn.request_last_frame,)
+        return (
+            SideHint("initiator", 0.9, "it stopped within its own request", last),
+            SideHint("responder", 0.06, "it closed before the request had come", (frame,)),
+            SideHint("path", 0.04, "the rest of the request may have been dropped", last),
+        )
+    return _encrypted(frame) if encrypted else _in_order(frame)
 
 
 def _in_order(frame: int) -> tuple[SideHint, ...]:

@@ -151,7 +151,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
         reason = f"{waited.reason}, or closed its own direction and went on waiting"
         waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
     told = told_its_client(story, end.time)
-    if told is not None:
+    if told is not None and (told.kind == "answered" or waited.round_value is not None):
+        # Who only closed on its client, at no timeout's value, may have been stopped itself.
         reason = f"it told its own client so at that moment (stream {told.stream})"
         sure = MOST_SURE_UNREAD if _may_have_more_to_send(story) else MOST_SURE
         return Patience(waited.waited, sure, waited.round_value, reason)

@@ -137,7 +137,8 @@ def _is_complete(exchange: Exchange, head: StatusHead, body: BodyReader, turn: T
 
 def _tail_says_nothing(head: StatusHead, body: BodyReader, turn: Turn) -> bool:
     """Return whether the last chunk may have come and not be seen: bytes missing, or trailers."""
-    if body.problem or not framing(head.fields).chunked:
+    was_kept = turn.response_bytes <= len(turn.response_head)
+    if was_kept or body.problem or not framing(head.fields).chunked:
         return False
     return not turn.response_tail or turn.response_tail.endswith(_HEAD_END)
 

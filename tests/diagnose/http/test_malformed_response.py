@@ -49,6 +49,14 @@ def test_a_fault_that_was_read_over_is_no_failure() -> None:
     assert verdict(story, NO_STATUS, exchange(1)).code != "http.malformed_response"
 
 
+def test_an_unreadable_status_line_is_no_answer_to_who_leaves_at_once() -> None:
+    whole = replace(short(), status=None, complete=True)
+    whole = replace(whole, malformed="the status line cannot be read", malformed_by="responder")
+    assert verdict(play(*GREETED, *GAVE_UP), whole).code == "http.malformed_response"
+    later = (C("FIN,ACK", after=300), *GAVE_UP[1:])
+    assert verdict(play(*GREETED, *later), whole).code != "http.malformed_response"
+
+
 def test_where_the_first_packet_of_the_answer_is_missing_nothing_has_a_status_line() -> None:
     lost = (*ASKED, S("PSH,ACK", b"more of the body", seq=4_294_967_900), C("ACK"))
     assert verdict(play(*lost, *GAVE_UP), NO_STATUS).code != "http.malformed_response"

@@ -116,6 +116,14 @@ def test_a_page_of_no_product_is_told_by_its_call(status: int, sure: float) -> N
     assert judgement.observed is None
 
 
+def test_an_answer_told_by_its_call_is_mended_where_its_server_name_says() -> None:
+    story = after_answer()
+    named = exchange(status=500, local_reply=BY_ITS_CALL, server="lighttpd/1.4.69")
+    judgement = verdict(story, named)
+    assert judgement.code == "http.local_reply"
+    assert "proxy.server" in " ".join(fill(kind_of(judgement.code), judgement, story).fixes)
+
+
 def test_an_empty_503_under_envoy_s_name_is_less_sure() -> None:
     empty = exchange(status=503, local_reply=LocalReply("envoy", NO_ROUTE))
     judgement = verdict(after_answer(), empty)

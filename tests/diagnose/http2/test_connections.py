@@ -21,7 +21,7 @@ from tests.diagnose.http2.scenes import (
     ping,
     request,
 )
-from tests.diagnose.playbook import C, Line, S, again, around, play, sides
+from tests.diagnose.playbook import MS, C, Line, S, again, around, play, sides
 
 pytestmark = pytest.mark.once
 
@@ -69,6 +69,17 @@ def test_a_client_that_leaves_with_an_error_and_nothing_lost() -> None:
 
 def test_graceful_ends_are_fine() -> None:
     assert judged(http2(answered(1), goaways=(goaway(),)), *SERVER_CLOSES).code == "ok"
+
+
+def test_a_goaway_by_who_waited_in_vain_is_its_leaving() -> None:
+    timer = goaway(code=70007, when=3002, client=True)
+    verdict = judged(http2(request(1), goaways=(timer,)), *CLIENT_CLOSES)
+    assert verdict.code == "tcp.response_timeout"
+    soon = replace(timer, time=timer.time - 2_500 * MS)
+    accuses = replace(timer, code=1)
+    for said, exchange in ((soon, request(1)), (accuses, request(1)), (timer, begun(1))):
+        verdict = judged(http2(exchange, goaways=(said,)), *CLIENT_CLOSES)
+        assert verdict.code == "http2.goaway"
 
 
 def test_a_goaway_in_answer_to_a_close_is_an_effect() -> None:

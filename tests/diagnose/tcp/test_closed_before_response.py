@@ -18,6 +18,7 @@ from tests.diagnose.playbook import (
     around,
     judged,
     play,
+    sides,
 )
 
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET))
@@ -29,6 +30,31 @@ def test_hung_up_instead_of_answering() -> None:
     assert verdict.code == "tcp.closed_before_response"
     assert verdict.frames == (4, 6)
     assert verdict.ended_by == "responder"
+
+
+@pytest.mark.parametrize(
+    ("sent", "pause", "side"),
+    [
+        (GET[:18], 3_000, "initiator"),
+        (b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc", 3_000, "initiator"),
+        (GET[:18], 30, "responder"),
+        (GET, 3_000, "responder"),
+        (
+            b"POST /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+            3_000,
+            "responder",
+        ),
+    ],
+)
+def test_who_stops_within_its_own_request_is_closed_on(
+    sent: bytes, pause: float, side: str
+) -> None:
+    closed = (S("FIN,ACK", after=pause), C("FIN,ACK"), S("ACK"))
+    verdict = judged(*HANDSHAKE, C("PSH,ACK", sent), S("ACK"), *closed)
+    assert verdict.code == "tcp.closed_before_response"
+    assert verdict.ended_by == "responder"
+    assert max(sides(verdict), key=sides(verdict).__getitem__) == side
+    assert any("never finished" in note for note in verdict.notes) == (side == "initiator")
 
 
 def test_the_reset_that_answers_the_fin_is_an_effect() -> None:

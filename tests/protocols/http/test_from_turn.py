@@ -70,6 +70,7 @@ def test_how_far_an_answer_came(answer: bytes, complete: bool, until_close: bool
         (CHUNKED + b"7d0\r\n" + b"x" * 2000, b"", True),
         (CHUNKED + b"7d0\r\n" + b"x" * 2000 + b"\r\n0\r\nA: b\r\n\r\n", b"0\r\nA: b\r\n\r\n", True),
         (CHUNKED + b"7d0\r\n" + b"x" * 2000, b"x" * 16, False),
+        (CHUNKED, b"chunked\r\n\r\n", False),
         (CHUNKED[:-2] + b"X: " + b"y" * 5000, b"y" * 16, True),
         (CHUNKED[:-2] + b"X: y", b"y" * 16, False),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 4999, b"", False),
