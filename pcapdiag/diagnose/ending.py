@@ -58,7 +58,7 @@ def ending(story: Story) -> Ending | None:
     words = _in_order(story, _closing_words(story))
     first = words[0] if words else None
     fin = first is not None and first.word == "FIN" and first.by_initiator
-    half = half_closed(story) and not _gave_up_in_tls(story)
+    half = half_closed(story) and not _gave_up_in_tls(story) and not _cannot_finish(story)
     if fin and story.turn.index and (half or _lost_its_answer(story)):
         return words[1] if len(words) > 1 else None
     return first
@@ -75,6 +75,14 @@ def _gave_up_in_tls(story: Story) -> bool:
         return False
     said = any(alert.from_initiator for alert in facts.alerts)
     return not said and half.fin_time - half.last_data_time > WAITED
+
+
+def _cannot_finish(story: Story) -> bool:
+    """Return whether the initiator's FIN came before its Finished: a handshake needs both ends'."""
+    facts = tls_facts(story)
+    if facts is None or facts.incomplete or facts.client_finished:
+        return False
+    return facts.server_hello is not None
 
 
 def gave_up(story: Story, end: Ending | None) -> str:

@@ -14,7 +14,13 @@ from pcapdiag.diagnose.postgres import is_postgres
 from pcapdiag.diagnose.statements import is_mysql
 from pcapdiag.diagnose.timing import IDLE, round_trip
 from pcapdiag.diagnose.tls_asked import SMALL_RECORD, small_record, unanswered_request
-from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
+from pcapdiag.diagnose.tls_state import (
+    encrypted_records,
+    first_goodbye,
+    nothing_asked,
+    tls_facts,
+    unread_alert,
+)
 from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
 from pcapdiag.model.harmless import is_text
 from pcapdiag.model.http_methods import STARTS
@@ -138,6 +144,8 @@ def asks_for_answer(story: Story) -> bool:
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         shortest = _databases_farewell(story) or shortest
+        if _only_alerts(story):
+            return False
         return _tls_asks(head, turn.index, shortest) and not (small and _left_at_once(story))
     if _quits(turn) or leaves_politely(story):
         return False
@@ -172,6 +180,20 @@ def roles_guessed(story: Story) -> bool:
     told = any(ports[0] < edge <= ports[1] for edge in PORT_EDGES)
     greeted = is_tls(story) and story.hello_initiator[5:6] == CLIENT_HELLO
     return not told and not greeted
+
+
+def _only_alerts(story: Story) -> bool:
+    """Return whether the initiator's last bytes are an encrypted alert or two, padded or not.
+
+    OpenJDK pads them to 35 bytes; that it does shows in its Finished.
+    """
+    facts = tls_facts(story)
+    said = unread_alert(facts, from_initiator=True) if facts is not None else None
+    if facts is None or said is None:
+        return False
+    sent = encrypted_records(facts, from_initiator=True)
+    last = {record.length for record in sent if record.time >= story.turn.request_time}
+    return len(last) == 1 and said.time >= story.turn.request_time
 
 
 def _databases_farewell(story: Story) -> int:

@@ -53,6 +53,11 @@ def handshake_open(story: Story) -> bool | None:
     return None if facts.incomplete else True
 
 
+def within_handshake(story: Story) -> bool:
+    """Return whether the responder had answered the ClientHello, and the handshake never ended."""
+    return answered_in_tls(story) and bool(handshake_open(story))
+
+
 def nothing_asked(story: Story) -> bool:
     """Return whether the handshake was finished, and the initiator then sent no data."""
     facts = tls_facts(story)

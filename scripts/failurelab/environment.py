@@ -38,6 +38,7 @@ PACKAGES = {
     "h2load": "nghttp2-client",
     "node": "nodejs",
     "java": "default-jdk-headless",
+    "tstclnt": "libnss3-tools",
     "psql": "postgresql-client",
     "pg_lsclusters": "postgresql",
     "mariadbd": "mariadb-server",

@@ -74,7 +74,7 @@ from pcapdiag.diagnose.tcp.late_request import late_request
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
 from pcapdiag.diagnose.timing import IDLE, duration
 from pcapdiag.diagnose.tls_asked import goodbye_before_request
-from pcapdiag.diagnose.tls_state import request_number
+from pcapdiag.diagnose.tls_state import request_number, within_handshake
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_after
@@ -148,7 +148,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     farewell, end = goodbye_before_request(story), ending(story)
     if farewell is not None and end is not None and story.turn.gap >= IDLE:
         return _after_goodbye(story, end, farewell)
-    if not asks_for_answer(story) or work(story) is not Work.WAITING:
+    if not asks_for_answer(story) or work(story) is not Work.WAITING or within_handshake(story):
         return None
     if answer_may_be_missing(story):
         return None

@@ -6,14 +6,16 @@ What happened
 
 How pcapdiag can tell
     A readable fatal alert that came first and is about no protocol list, name, version, cipher or
-    certificate; or is, but nothing in the offers explains it.
+    certificate; or is, but nothing in the offers explains it. In TLS 1.3 without keys: a server
+    whose flight ends with a record of an alert's size before the client has answered.
 
 Usual causes
     - 80 internal_error: configuration or certificate missing at the sender. Its log tells.
     - 40 handshake_failure to a usual ClientHello: a name or certificate problem at the server.
     - 20 bad_record_mac, 51 decrypt_error: different keys, or bytes changed on the way.
     - 50 decode_error to a large ClientHello: a server that cannot read it in two segments.
-    - 49 access_denied: an access list.
+    - 49 access_denied: an access list; in answer to the ClientHello, rustls without a certificate
+      for the name.
 
 Fixes
     - First: the log of the end that sent the alert names the reason.
@@ -36,15 +38,21 @@ What would settle it
 
 References
     - RFC 8446 section 6; IANA "TLS Alerts".
+    - Measured: OpenJDK, Go and rustls look for a common signature scheme, Go and rustls for a
+      common protocol, behind their ServerHello, so that the alert is encrypted.
     - tldr.fail: servers that cannot read a ClientHello in two segments.
 """
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
+from pcapdiag.diagnose.tls.hidden import alert_in_flight
 from pcapdiag.diagnose.tls.offers import odd_alpn
+from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -81,7 +89,7 @@ KIND = Kind(
     ),
 )
 
-HANDSHAKE_FAILURE, INTERNAL_ERROR, DECODE_ERROR = 40, 80, 50
+HANDSHAKE_FAILURE, ACCESS_DENIED, INTERNAL_ERROR, DECODE_ERROR = 40, 49, 80, 50
 MEANINGS = {
     10: "a message came that it did not expect there",
     20: "a record did not carry the right authentication code: different keys, or changed bytes",
@@ -113,6 +121,15 @@ ADVICE = {
     49: "access list by certificate: Istio AuthorizationPolicy, Envoy RBAC, HAProxy ACL; does a "
     "server with GnuTLS know the certificate's authority?",
 }
+UNREAD, HIDDEN = -1, 0.75
+"""No code, and the probability of ours where an alert is told by its place alone."""
+OF_HIDDEN = (
+    "read the log of {refuser_ip} at that moment: it knows why it broke off",
+    "{advice}",
+    "capture with SSLKEYLOGFILE set at one end: a key log makes the alert readable",
+)
+NONE_FOR_HELLO = "it has no certificate for what was asked (so says rustls), or lets nobody in"
+HAS_CERTIFICATE = "has it a certificate for this name, and of a kind that the client takes?"
 USUAL = 0x0303
 """TLS 1.2: nearly every server takes it. GnuTLS answers an offer without its versions with 40, not
 70 (measured)."""
@@ -122,19 +139,34 @@ def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a fatal alert that no narrower kind took."""
     found = refusal(story)
     if found is None:
-        return None
+        return _by_place(story)
     others = tuple(_alternatives(found))
     sure = round(0.95 - sum(other.confidence for other in others), 2)
     meaning = MEANINGS.get(found.code, "it could not go on")
     advice = ADVICE.get(found.code, COMPARE)
+    if found.code == ACCESS_DENIED and found.before_server_hello:
+        meaning, advice = NONE_FOR_HELLO, HAS_CERTIFICATE
     told = {"meaning": meaning, "advice": advice}
     return refused(story, KIND.code, found, sure, told, others)
+
+
+def _by_place(story: Story) -> Judgement | None:
+    """Return the verdict for a TLS 1.3 server's encrypted alert within its own flight."""
+    facts, alert = tls_facts(story), alert_in_flight(story)
+    if facts is None or alert is None:
+        return None
+    told = {"meaning": "by its size and its place within the server's flight", "advice": COMPARE}
+    others = (OtherCode("tls.no_shared_cipher", 0.15), OtherCode("tls.handshake_closed", 0.05))
+    found = Refusal(alert, UNREAD, facts)
+    return replace(refused(story, KIND.code, found, HIDDEN, told, others), fixes=OF_HIDDEN)
 
 
 def _alternatives(found: Refusal) -> list[OtherCode]:
     hello = found.facts.client_hello
     if hello is None or not found.before_server_hello:
         return []
+    if found.code == ACCESS_DENIED:
+        return [OtherCode("tls.sni_rejected", 0.4), OtherCode("tls.no_shared_cipher", 0.1)]
     if found.code not in (HANDSHAKE_FAILURE, INTERNAL_ERROR):
         return []
     others = []

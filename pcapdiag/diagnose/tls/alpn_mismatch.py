@@ -7,7 +7,8 @@ What happened
 How pcapdiag can tell
     Alert no_application_protocol (120). Or the client offered HTTP/2 alone, a server whose answer
     is readable (TLS 1.2, or with a key log) picked none, and the connection was given up after the
-    first exchange or before it.
+    first exchange or before it. Or, in TLS 1.3 without keys, right behind the ServerHello comes a
+    record of an alert's size where EncryptedExtensions would tell the choice (Go, rustls).
 
 Usual causes
     - A proxy set to HTTP/2 (gRPC) upstreams in front of a server with HTTP/1 only, or the other way
@@ -52,13 +53,14 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tls import words
-from pcapdiag.diagnose.tls.alerts import refusal, refused
+from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
 from pcapdiag.diagnose.tls.commands import s_client_words
-from pcapdiag.diagnose.tls_state import first_data, tls_facts
+from pcapdiag.diagnose.tls.hidden import alert_in_flight, has_size_of_alert
+from pcapdiag.diagnose.tls_state import encrypted_records, first_data, tls_facts
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Story
-from pcapdiag.model.tls import TlsFacts
+from pcapdiag.model.tls import Alert, TlsFacts
 from pcapdiag.model.units import SECOND
 
 KIND = Kind(
@@ -90,6 +92,8 @@ KIND = Kind(
 
 NO_PROTOCOL = 120
 HTTP2 = "h2"
+HIDDEN = 0.7
+"""Probability of the code where the alert is told by its place alone, as Go's."""
 AT_ONCE = SECOND
 """A connection given up this soon after its first data was not used for anything."""
 
@@ -104,9 +108,27 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return refused(story, KIND.code, found, 0.97, told)
     facts = tls_facts(story)
     end = ending(story)
+    hidden = alert_in_flight(story)
+    if facts is not None and hidden is not None:
+        return _by_place(story, facts, hidden)
     if facts is None or end is None or not _only_http2_and_none_picked(facts):
         return None
     return _given_up(story, facts, end)
+
+
+def _by_place(story: Story, facts: TlsFacts, hidden: Alert) -> Judgement | None:
+    """Return the verdict for a TLS 1.3 server that broke off where its choice would have been."""
+    hello = facts.client_hello
+    first = encrypted_records(facts, from_initiator=False)[0]
+    if hello is None or not hello.alpn or not has_size_of_alert(first, facts):
+        return None
+    how = (
+        "in place of its EncryptedExtensions, where its choice would be, it sent an encrypted "
+        f"record of an alert's size (frame {hidden.frame})"
+    )
+    told = _words(story, facts, _has_none(facts), how)
+    others = (OtherCode("tls.alert", 0.25),)
+    return refused(story, KIND.code, Refusal(hidden, NO_PROTOCOL, facts), HIDDEN, told, others)
 
 
 def _only_http2_and_none_picked(facts: TlsFacts) -> bool:

@@ -162,12 +162,12 @@ def alternatives(found: BreakOff) -> tuple[OtherCode, ...]:
         return _of_client(facts, found)
     if refused_late(facts):
         plain = "tcp.reset_before_request" if found.end.reset else "tcp.closed_before_request"
-        others = [OtherCode(plain, 0.2)]
+        others = [OtherCode(plain, 0.15)]
         held = client_flight(facts)
         if held == "no certificate":
-            others.insert(0, OtherCode("tls.client_certificate_required", 0.4))
+            others.insert(0, OtherCode("tls.client_certificate_required", 0.35))
         elif held == "certificate":
-            others.insert(0, OtherCode("tls.certificate_rejected", 0.4))
+            others.insert(0, OtherCode("tls.certificate_rejected", 0.35))
         return tuple(others)
     if not found.unanswered_hello:
         return _after_client_certificate(facts, found.end)

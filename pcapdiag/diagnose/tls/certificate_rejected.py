@@ -10,7 +10,8 @@ How pcapdiag can tell
     closes at once, with a certificate for another purpose. Without keys in TLS 1.3 the alert is
     hidden, and its place tells: the client's only encrypted record after the server's flight has an
     alert's size, and its Finished never came; or the server, right after a client flight with a
-    real certificate in it and before any session ticket, sends such a record and closes.
+    real certificate in it and before any session ticket, sends such a record and closes. In TLS 1.2
+    a client that sends an encrypted alert before the server's Finished (NSS).
 
 Usual causes
     - Most often, in this order: unknown issuer, wrong name, out of date.
@@ -178,6 +179,11 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
             f"right after the server's flight it sent an encrypted record of an alert's size "
             f"(frame {hidden.alert}) instead of its Finished, and the connection ended"
         )
+        if not facts.is_tls13:
+            how = (
+                f"it sent an encrypted alert (frame {hidden.alert}) behind its own Finished, did "
+                "not wait for the server's, and closed"
+            )
         others = (OtherCode("tls.alert", 0.12), OtherCode("tls.handshake_closed", 0.04))
     else:
         how = (
@@ -185,6 +191,7 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
             f"of an alert's size (frame {hidden.alert}), no session ticket, and closed"
         )
         others = (OtherCode("tcp.closed_before_response", 0.13), OtherCode("tls.alert", 0.08))
+    seen = facts.server_certificates if by_client else None
     address = story.half(by_client).address
     why = f"{address} had just got the certificate, and sent a record of an alert's size last"
     return Judgement(
@@ -209,5 +216,5 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
             "purpose": "",
         }
         | s_client_words(story, facts)
-        | certificate_words(story, None, None, by_client),
+        | certificate_words(story, seen, leaf(seen) if seen else None, by_client),
     )

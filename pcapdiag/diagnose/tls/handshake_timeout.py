@@ -6,9 +6,10 @@ What happened
 
 How pcapdiag can tell
     The ClientHello (or a later flight) acknowledged by TCP and not answered, and the waiting end
-    closed after a time that is a timeout's value, or the server closed on a client that never
-    finished. Or the flight itself repeated and never acknowledged: it, or its answer, was lost on
-    the way; full-size segments only: see mtu.black_hole.
+    closed after a time that is a timeout's value, or the server, whose flight was whole, closed on
+    a client that did not go on for a second or more. Or the flight itself repeated and never
+    acknowledged: it, or its answer, was lost on the way; full-size segments only: see
+    mtu.black_hole.
 
 Usual causes
     - The server's program hangs or does not accept: TCP is the kernel's.
@@ -60,7 +61,9 @@ from pcapdiag.diagnose.timing import duration, round_trip
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client_words
+from pcapdiag.diagnose.tls.hidden import has_size_of_alert
 from pcapdiag.diagnose.tls.sni_rejected import other_name_works
+from pcapdiag.diagnose.tls_state import encrypted_records, is_error
 from pcapdiag.diagnose.work import (
     answer_in_time,
     answer_may_be_missing,
@@ -72,7 +75,8 @@ from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
 from pcapdiag.model.units import SECOND
-from pcapdiag.protocols.tls.numbers import ALERT
+from pcapdiag.protocols.tls.infer import Sizes
+from pcapdiag.protocols.tls.numbers import ALERT, SERVER_HELLO_DONE
 
 KIND = Kind(
     code="tls.handshake_timeout",
@@ -106,6 +110,8 @@ KIND = Kind(
 
 SERVER_WAITS = 5 * SECOND
 """A server that closes this long after its flight gave up on a client that said nothing."""
+SURE_OF_SERVER, LESS_SURE = 0.8, 0.65
+"""Probability that it gave up: after that time, and after one in which answers come elsewhere."""
 LONG, LONG_TRIPS = SECOND, 10
 """A handshake message is answered within a round trip and milliseconds: with nothing after this
 long (and so many round trips) the answer was overdue, whenever the client then left."""
@@ -130,7 +136,7 @@ class Silence(msgspec.Struct, frozen=True):
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a TLS handshake in which somebody waited in vain."""
     facts = open_handshake(story)
-    if facts is None or facts.established or any(alert.code for alert in facts.alerts):
+    if facts is None or facts.established or any(is_error(alert, facts) for alert in facts.alerts):
         return None
     silence = _never_acknowledged(story, context) or _never_answered(story, context, facts)
     return _judgement(story, facts, silence) if silence else None
@@ -167,12 +173,18 @@ def _never_answered(story: Story, context: Context, facts: TlsFacts) -> Silence 
         return _client_gave_up_unheard(story, context, end)
     if not before:
         return None
-    last = before[-1]
+    last = _last_but_alerts(before, facts)
     if last.from_initiator and end.by_initiator and _was_taken(story, last):
         return _client_gave_up(story, context, end, last.time)
     if not last.from_initiator and not end.by_initiator:
-        return _server_gave_up(story, end, last.time)
+        return _server_gave_up(story, facts, end, last.time)
     return None
+
+
+def _last_but_alerts(before: list[Record], facts: TlsFacts) -> Record:
+    """Return the last record that is no farewell: OpenJDK's server says two when it gives up."""
+    spoken = (r for r in reversed(before) if not has_size_of_alert(r, facts))
+    return next(spoken, before[0])
 
 
 def _client_gave_up_unheard(story: Story, context: Context, end: Ending) -> Silence | None:
@@ -208,17 +220,36 @@ def _client_gave_up(story: Story, context: Context, end: Ending, since: int) -> 
     return Silence("responder", end.time - since, sure, end, others, who)
 
 
-def _server_gave_up(story: Story, end: Ending, since: int) -> Silence | None:
-    if end.time - since < SERVER_WAITS or request_may_be_missing(story):
+def _server_gave_up(story: Story, facts: TlsFacts, end: Ending, since: int) -> Silence | None:
+    waited = end.time - since
+    if waited < max(LONG, LONG_TRIPS * round_trip(story)) or not _has_said_all(facts):
         return None
+    if request_may_be_missing(story):
+        return None
+    sure = SURE_OF_SERVER if waited >= SERVER_WAITS else LESS_SURE
     address = story.initiator.address
     why = f"{address} had the server's flight and did not go on"
     who = (
         SideHint("initiator", 0.85, why, (end.frame,)),
         SideHint("path", 0.1, "its answer may have been lost on the way", (end.frame,)),
     )
-    others = (OtherCode("tls.handshake_closed", 0.15),)
-    return Silence("initiator", end.time - since, 0.8, end, others, who)
+    broken = "tls.handshake_closed" if end.reset is None else "tls.handshake_reset"
+    others = (OtherCode(broken, round(0.95 - sure, 2)),)
+    return Silence("initiator", waited, sure, end, others, who)
+
+
+def _has_said_all(facts: TlsFacts) -> bool:
+    """Return whether the server's flight was whole, as far as can be told: the client's is due.
+
+    In TLS 1.3 a Finished ends it, alone or in one record with what comes before it.
+    """
+    if facts.server_finished or not facts.messages:
+        return True
+    if not facts.is_tls13 or facts.server_hello is None:
+        return any(m.type == SERVER_HELLO_DONE for m in facts.messages)
+    finished = Sizes.of(facts.server_hello.cipher).finished
+    sent = encrypted_records(facts, from_initiator=False)
+    return any(record.length > finished for record in sent)
 
 
 def _judgement(story: Story, facts: TlsFacts, silence: Silence) -> Judgement:

@@ -1,10 +1,10 @@
-"""TLS 1.3 without keys: what an encrypted alert was about, by its place (measured).
+"""TLS without keys: what an encrypted alert was about, by its place (measured).
 
-Every record behind the ServerHello looks alike, and a fatal alert and a close_notify have the same
-19 bytes (35 from OpenJDK). What came before and after tells them apart: a client that refuses the
-server's certificate sends one instead of its Finished; a server that refuses the client's sends one
-before any session ticket. An empty Certificate adds 8 bytes to the client's flight, or a record of
-25 bytes.
+Every record of TLS 1.3 behind the ServerHello looks alike, and a fatal alert and a close_notify
+have the same 19 bytes (35 from OpenJDK). What came before and after tells them apart: a client that
+refuses the server's certificate sends one instead of its Finished; a server that refuses the
+client's sends one before any session ticket. An empty Certificate adds 8 bytes to the client's
+flight, or a record of 25 bytes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.tls.infer import EMPTY_CERTIFICATE, PADDING, Sizes
+from pcapdiag.protocols.tls.numbers import CHANGE_CIPHER_SPEC
 
 PADDINGS = (0, PADDING)
 SMALLEST_CERTIFICATE = 250
@@ -63,12 +64,41 @@ class HiddenAlert(msgspec.Struct, frozen=True):
 
 def hidden_alert(story: Story) -> HiddenAlert | None:
     """Return the encrypted alert that ended a TLS 1.3 handshake over a certificate, or None."""
-    facts = tls_facts(story)
-    if facts is None or not facts.is_tls13 or facts.key_state == "decrypted" or facts.incomplete:
+    facts = _sealed(story)
+    if facts is None or facts.resumed:
         return None
-    if facts.resumed or facts.records_left_out:
-        return None
+    if not facts.is_tls13:
+        return _before_servers_finished(story, facts)
     return _of_client(story, facts) or _of_server(story, facts) or _in_silence(story, facts)
+
+
+def alert_in_flight(story: Story) -> Alert | None:
+    """Return the encrypted alert by which a TLS 1.3 server broke off its own flight, or None.
+
+    Go and rustls look for a common application protocol only behind their ServerHello, rustls and
+    OpenJDK for a signature scheme only behind their EncryptedExtensions (measured). No other
+    message is as short, and none but an alert comes before the client has answered.
+    """
+    facts = _sealed(story)
+    if facts is None or not facts.is_tls13 or facts.server_finished or facts.server_hello is None:
+        return None
+    sent = encrypted_records(facts, from_initiator=False)
+    before = [record for record in sent if not has_size_of_alert(record, facts)]
+    if sent[: len(before)] != before or encrypted_records(facts, from_initiator=True):
+        return None
+    alert = _as_alert(sent[len(before)]) if len(sent) > len(before) else None
+    if alert is None or answers_the_close(story, alert) or _end_after(story, alert) is None:
+        return None
+    said = before[-1].time if before else facts.server_hello.time
+    return alert if alert.time - said <= CHECKED_WITHIN else None
+
+
+def _sealed(story: Story) -> TlsFacts | None:
+    """Return the facts of a connection that nobody decrypted, and of which nothing is missing."""
+    facts = tls_facts(story)
+    if facts is None or facts.server_hello is None or facts.key_state == "decrypted":
+        return None
+    return None if facts.incomplete or facts.records_left_out else facts
 
 
 def client_flight(facts: TlsFacts) -> Flight:
@@ -88,7 +118,8 @@ def client_flight(facts: TlsFacts) -> Flight:
     return "certificate" if first >= SMALLEST_CERTIFICATE else "unknown"
 
 
-def _has_size_of_alert(record: Record, facts: TlsFacts) -> bool:
+def has_size_of_alert(record: Record, facts: TlsFacts) -> bool:
+    """Return whether an encrypted record of TLS 1.3 has the length of an alert, padded or not."""
     size = Sizes.of(facts.server_hello.cipher).alert if facts.server_hello else 0
     return record.length in [size + padding for padding in PADDINGS]
 
@@ -114,9 +145,25 @@ def _of_client(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     return HiddenAlert(True, about, facts, answer.frame, alert.frame, ended.frame)
 
 
+def _before_servers_finished(story: Story, facts: TlsFacts) -> HiddenAlert | None:
+    """Return the alert of a TLS 1.2 client that had sent its Finished before it judged (NSS).
+
+    It did not wait for the server's, so it had not come to use the connection, or to say goodbye.
+    """
+    alert, answer = unread_alert(facts, from_initiator=True), facts.server_hello
+    if alert is None or answer is None or facts.client_data or answers_the_close(story, alert):
+        return None
+    changed = (r for r in facts.records if r.type == CHANGE_CIPHER_SPEC and not r.from_initiator)
+    ended = _end_after(story, alert)
+    if ended is None or any(moment(record) < moment(alert) for record in changed):
+        return None
+    about: About = "server certificate"
+    return HiddenAlert(True, about, facts, answer.frame, alert.frame, ended.frame)
+
+
 def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     flight, last = _unanswered_flight(facts), _last_of_server(facts)
-    if not flight or last is None or not _has_size_of_alert(last, facts):
+    if not flight or last is None or not has_size_of_alert(last, facts):
         return None
     if moment(last) < moment(flight[0]):
         return None
@@ -160,20 +207,27 @@ def refused_flight(story: Story) -> bool:
     """Return whether a server ended right after a client flight with a certificate in it.
 
     Without an alert that is no proof: some servers just close on a certificate they do not take.
+    Nor is an alert that came late: a JVM just started took 350 ms for its verdict (measured).
     """
     facts, end = tls_facts(story), ending(story)
     if facts is None or end is None or not facts.is_tls13 or facts.key_state == "decrypted":
         return False
-    if facts.incomplete or facts.records_left_out or end.by_initiator:
+    said = unread_alert(facts, from_initiator=False)
+    left = end.by_initiator and (said is None or moment(said) > moment(end))
+    if facts.incomplete or facts.records_left_out or left:
         return False
     flight = _unanswered_flight(facts)
     taken = not flight or client_flight(facts) != "certificate"
-    return not taken and not _too_late(story, flight, end.time)
+    if taken:
+        return False
+    if said is not None:
+        return not _too_late(story, flight, said.time, AT_ONCE)
+    return not _too_late(story, flight, end.time)
 
 
-def _too_late(story: Story, flight: list[Record], time: int) -> bool:
+def _too_late(story: Story, flight: list[Record], time: int, within: int = CHECKED_WITHIN) -> bool:
     """Return whether the server had time to refuse the flight before, and ended over a request."""
-    return time - flight[-1].time > CHECKED_WITHIN + 2 * round_trip(story)
+    return time - flight[-1].time > within + 2 * round_trip(story)
 
 
 def _as_alert(record: Record) -> Alert:

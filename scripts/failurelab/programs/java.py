@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from failurelab.connections import Address
 from failurelab.hosts import Host
 from failurelab.lab import Lab
@@ -26,9 +28,27 @@ public class Client {
 """
 
 
-def tls_client(lab: Lab, host: Host, address: Address, name: str, version: str) -> str:
-    """A client with Java's own trusted authorities; `version` as in "TLSv1.3"."""
+_PASSWORD = "changeit"
+"""Java's own default."""
+
+
+def trust_store(lab: Lab, host: Host, authority: Path) -> Path:
+    """A file of Java's own format with one authority."""
+    store = lab.directory / "trust.p12"
+    where = ["-keystore", str(store), "-storepass", _PASSWORD]
+    host.run(["keytool", "-importcert", "-noprompt", "-file", str(authority), *where])
+    return store
+
+
+def tls_client(
+    lab: Lab, host: Host, address: Address, name: str, version: str, trust: Path | None = None
+) -> str:
+    """A client that asks for a page; `version` as in "TLSv1.3".
+
+    It has Java's own trusted authorities, or those of the store ``trust``.
+    """
     lab.used("java", "java", "-version")
     source = lab.file("Client.java", _CLIENT)
     words = [str(source), address[0], str(address[1]), name, version]
-    return host.run(["java", *words], check=False)
+    store = f"-Djavax.net.ssl.trustStore={trust}", f"-Djavax.net.ssl.trustStorePassword={_PASSWORD}"
+    return host.run(["java", *(store if trust else ()), *words], check=False)

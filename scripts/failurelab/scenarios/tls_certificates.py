@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ssl
 
-from failurelab import envoy, haproxy, nginx, openssl
+from failurelab import envoy, haproxy, nginx, openssl, rules
 from failurelab.capture import Point
 from failurelab.certs import Authority, Certificate
 from failurelab.connections import Connection
 from failurelab.lab import Lab
-from failurelab.programs import java
+from failurelab.programs import java, nss
 from failurelab.registry import PROXIED, scenario
 from failurelab.truth import Accepted
 
@@ -297,6 +297,20 @@ def java_13(lab: Lab) -> None:
     """A Java client with Java's own authorities asks s_server by TLS 1.3."""
     openssl.server(lab, lab.upstream, 443)
     java.tls_client(lab, lab.client, (lab.upstream.ip, 443), "shop.example", "TLSv1.3")
+    _refused_by_client(lab, "tls.certificate_rejected")
+
+
+@scenario(
+    "tls.certificate_rejected-nss-tls12",
+    "NSS's alert behind its own Finished, before the server's: encrypted already in TLS 1.2",
+    bump="router-upstream",
+    kept_apart=False,
+)
+def nss_12(lab: Lab) -> None:
+    """tstclnt, which trusts nobody, asks s_server by TLS 1.2 over a path of 30 ms."""
+    lab.bump.add(rules.delay(rules.Match(direction="back"), 0.03))
+    openssl.server(lab, lab.upstream, 443, "-tls1_2")
+    nss.tls_client(lab, lab.client, (lab.upstream.ip, 443), "shop.example", "tls1.2")
     _refused_by_client(lab, "tls.certificate_rejected")
 
 

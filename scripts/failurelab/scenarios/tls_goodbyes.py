@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import ssl
 
-from failurelab import behaviours
+from failurelab import behaviours, openssl
 from failurelab.connections import Connection
 from failurelab.lab import Lab
-from failurelab.programs import databases
+from failurelab.programs import databases, java
 from failurelab.registry import scenario
 
 _ASYNCIO = """
@@ -95,6 +95,34 @@ def asked_after_goodbye(lab: Lab) -> None:
     connection.close()
     lab.sleep(0.2)
     lab.judge(connection, "tcp.stale_connection", "responder", ended_by=["responder", "initiator"])
+
+
+@scenario(
+    "healthy-java-goodbyes-tls13",
+    "Java's padded close_notify, behind the server's and behind a bare FIN",
+    layers=("tls",),
+    kept_apart=False,
+)
+def java_goodbyes(lab: Lab) -> None:
+    """A Java client is answered by s_server, which says close_notify and waits, and by a server
+    that closes without a word. Java answers either by an alert of 35 bytes.
+    """
+    trust = java.trust_store(lab, lab.client, lab.authority.cert)
+    openssl.server(lab, lab.upstream, 4433, "-tls1_3")
+    context = lab.authority.server_context("shop.example")
+
+    def says_nothing(connection: Connection) -> None:
+        connection.tls(context)
+        connection.receive_until()
+        connection.send(behaviours.reply(b"x" * 2000))
+        connection.close()
+
+    silent = lab.upstream.serve(4434, says_nothing)
+    for address in ((lab.upstream.ip, 4433), silent.address):
+        java.tls_client(lab, lab.client, address, "shop.example", "TLSv1.3", trust)
+        lab.sleep(0.2)
+    for port in (4433, 4434):
+        lab.healthy(lab.leg(lab.upstream, port))
 
 
 @scenario(

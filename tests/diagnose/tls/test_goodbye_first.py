@@ -246,3 +246,20 @@ def test_last_words_long_after_a_message_that_need_not_be_answered() -> None:
             **DONE,
         )
         assert verdict.failed is failed
+
+
+def test_a_padded_goodbye_behind_the_servers_is_no_request() -> None:
+    """OpenJDK's client answers close_notify, or a bare FIN, by one that is padded to 35 bytes."""
+    finished = C("PSH,ACK", record(CCS, 1) + records(85), after=1)
+    answered = S("PSH,ACK", records(4442), after=4)
+    asked = (HELLO, FLIGHT_13, finished, TICKETS, REQUEST, answered)
+    padded = C("PSH,ACK", records(35), after=217)
+    for ended in (
+        (S("PSH,ACK", records(19)), padded, S("FIN,ACK", after=13), C("FIN,ACK"), S("ACK")),
+        (S("FIN,ACK"), C("ACK"), padded, S("RST")),
+    ):
+        verdict = told(*asked, *ended, client_data=1, server_data=1, tickets=2, **SECURED)
+        assert not verdict.failed
+    last = (C("PSH,ACK", records(90), after=217), S("FIN,ACK", after=13), C("FIN,ACK"))
+    verdict = told(*asked, *last, client_data=2, server_data=1, tickets=2, **SECURED)
+    assert verdict.code == "tcp.closed_before_response"

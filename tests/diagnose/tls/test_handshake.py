@@ -13,7 +13,8 @@ from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.application import Protocol
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.report import Attribution
-from tests.diagnose.playbook import C, S, again, around, sides
+from pcapdiag.model.tls import Message
+from tests.diagnose.playbook import START, C, S, again, around, sides
 from tests.diagnose.tls.scenes import (
     ACKED,
     CCS,
@@ -29,6 +30,7 @@ from tests.diagnose.tls.scenes import (
     SECURED,
     TICKETS,
     TLS13,
+    alert,
     answer,
     given,
     hello,
@@ -329,3 +331,50 @@ def test_a_client_that_had_the_certificate_is_asked_why_it_left() -> None:
     assert left.code == "tls.handshake_closed"
     assert "had the server's certificate" in left.fixes[0]
     assert not told(HELLO, ACKED, *HUNG_UP).fixes
+
+
+def test_a_flight_that_met_a_fin_is_no_request_on_a_stale_connection() -> None:
+    """The server gave up waiting; the client's flight came later, and met no connection."""
+    late = (S("FIN,ACK", after=1650), C("ACK"), C("PSH,ACK", KEYS_12, after=1100), S("RST"))
+    verdict = told(HELLO, FLIGHT_12, *late, **given())
+    assert verdict.code == "tls.handshake_timeout"
+    assert sides(verdict)["initiator"] > 0.8
+
+
+def test_a_server_that_stops_within_its_flight_waits_for_nobody() -> None:
+    hello_12 = Message(frame=6, time=START, from_initiator=False, type=2, length=90)
+    part = S("PSH,ACK", record(HANDSHAKE_TYPE, 90, b"\x02"), after=1)
+    closed = (C("ACK"), S("FIN,ACK", after=9000), C("FIN,ACK"))
+    verdict = told(HELLO, part, *closed, messages=(hello_12,), server_hello=answer())
+    assert verdict.code == "tls.handshake_closed"
+    assert sides(verdict)["responder"] > 0.8
+    part = S("PSH,ACK", record(HANDSHAKE_TYPE, 122, b"\x02") + records(23), after=1)
+    verdict = told(HELLO, part, *closed, messages=(hello_12,), server_hello=answer(TLS13))
+    assert verdict.code == "tls.handshake_closed"
+    whole = replace(hello_12, type=14)
+    verdict = told(HELLO, FLIGHT_12, *closed, messages=(hello_12, whole), **given())
+    assert verdict.code == "tls.handshake_timeout"
+
+
+def test_a_servers_goodbyes_at_its_timeout_are_not_what_it_waited_for() -> None:
+    """OpenJDK says user_canceled and close_notify, both padded."""
+    bye = (C("ACK"), S("PSH,ACK", records(35), after=3010), S("PSH,ACK", records(35)))
+    verdict = told(HELLO, FLIGHT_13, *bye, S("FIN,ACK"), C("FIN,ACK"), server_hello=answer(TLS13))
+    assert verdict.code == "tls.handshake_timeout"
+    assert sides(verdict)["initiator"] > 0.8
+
+
+def test_a_client_that_says_user_canceled_at_its_timeout_waited_for_the_server() -> None:
+    bye = (alert(C, 90, level=1), alert(C, 0, level=1), C("FIN,ACK"), S("ACK"))
+    verdict = told(HELLO, ACKED, S("ACK", after=3000), *bye)
+    assert verdict.code == "tls.handshake_timeout"
+    assert sides(verdict)["responder"] > 0.9
+
+
+def test_who_closes_its_direction_before_its_finished_has_left() -> None:
+    """The server's flight came behind the client's FIN, whose kernel still acknowledged it."""
+    lines = (HELLO, ACKED, C("FIN,ACK", after=5), FLIGHT_13, C("ACK"), S("FIN,ACK", after=40))
+    verdict = told(*lines, C("ACK"), server_hello=answer(TLS13))
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.ended_by == "initiator"
+    assert sides(verdict)["initiator"] > 0.9
