@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pcapdiag.model.application import Piece
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.protocols.http.describe import short
-from pcapdiag.protocols.http.http2 import Http2Reader
+from pcapdiag.protocols.http.http2 import MAX_CLOSED, Http2Reader
 from pcapdiag.protocols.http.streams import Stream, method_text, target_text
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ class SkimmingReader(Http2Reader):
         from pcapdiag.protocols.http.skim import Skim, end_of  # Only here: many have no HTTP/2.
 
         if self._incomplete:
-            # Older streams may have been opened unseen.
-            self._skimmed = range(self._newest + 1, self._newest + 1)
+            # Older streams may have been opened unseen: no range says what is closed.
+            self._remember_skimmed()
         responder, initiator = (end_of(each.blocks, each.windows) for each in self._ends)
         self._skim = Skim(self, (responder, initiator), self._newest, self._count)
         self._skim.others = len(self._open)
@@ -109,6 +109,13 @@ class SkimmingReader(Http2Reader):
             end.windows.set_connection(BOUNDLESS)
             for piece in end.frames.take_rest(bool(from_initiator)):
                 self.feed(piece)
+
+    def _remember_skimmed(self) -> None:
+        known = self._open.keys() | self._closed.keys() | self._indices.keys()
+        for stream_id in self._skimmed[-2 * MAX_CLOSED :]:
+            if stream_id % 2 and stream_id not in known:
+                self._remember_closed(stream_id, response_begun=True)
+        self._skimmed = range(self._newest + 1, self._newest + 1)
 
     def _end_skim(self, skim: Skim) -> None:
         """Read what the skim holds, and go on reading in full."""
