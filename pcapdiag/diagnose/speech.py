@@ -17,7 +17,7 @@ from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.harmless import is_text
 from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import PacketFact, seq_distance
+from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.tls.numbers import (
     ALERT,
@@ -160,6 +160,17 @@ def answered_directly(story: Story) -> bool:
     """Return whether no byte is missing between the initiator's first ones and the answer's."""
     asked, answer = _first_data(story, True), _first_data(story, False)
     return asked is not None and answer is not None and asked.has_ack and asked.ack == answer.seq
+
+
+def heard_greeting(story: Story) -> bool:
+    """Return whether the initiator had the responder's first bytes when it sent its own.
+
+    Then they are no answer to these, as where both were under way at once.
+    """
+    asked, greeting = _first_data(story, True), _first_data(story, False)
+    if asked is None or greeting is None or not asked.has_ack:
+        return False
+    return seq_after(asked.ack, greeting.seq)
 
 
 def _first_data(story: Story, of_initiator: bool) -> PacketFact | None:

@@ -74,6 +74,7 @@ from pcapdiag.diagnose.speech import (
     answered,
     answered_directly,
     banner,
+    heard_greeting,
     opening,
     said,
     spoken_before,
@@ -147,13 +148,16 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return _no_tls_there(story)
     if story.turn.index > 1 and said(story.turn.request_head) is Said.TLS_HELLO:
         return _within(story)
-    first, answer = opening(story), answered(story)
+    first = opening(story)
     known = _is_lone_hello(story, first) or _is_met_by_http(story, first)
+    head, frame = story.hello_responder, story.responder.first_data_frame
+    if heard_greeting(story) and not _left_over_it(story):
+        head, frame = story.turn.response_head, story.turn.response_frame
+    answer = said(head)
     if not known or answer not in ANSWERS or answered_in_tls(story):
         return None
     because = "a TLS server answers with TLS records, also when it refuses"
-    words = _words(story.hello_responder, answer)
-    return _shown(story, answer, words, story.responder.first_data_frame, because=because)
+    return _shown(story, answer, _words(head, answer), frame, because=because)
 
 
 def _within(story: Story) -> Judgement | None:
@@ -211,6 +215,16 @@ def _no_tls_there(story: Story) -> Judgement:
         because="the answer says so, and the initiator left (sslmode=require and above)",
     )
     return replace(found, phase="tls_handshake")
+
+
+def _left_over_it(story: Story) -> bool:
+    """Return whether the connection ended soon behind the ClientHello, a greeting before it.
+
+    A client that takes the greeting for the answer leaves at once. Some protocols (NATS) begin TLS
+    behind theirs.
+    """
+    end = ending(story)
+    return end is not None and end.time - story.turn.request_time < SILENT
 
 
 def _is_hello(first: Opening) -> bool:

@@ -231,6 +231,17 @@ def test_tls_behind_a_greeting_in_the_clear_is_no_mismatch() -> None:
     assert judge(replace(story), around(story)).code != "protocol.tls_to_plaintext"
 
 
+def test_a_greeting_that_was_heard_before_the_hello_is_no_answer_to_it() -> None:
+    greeting = b"220 mail ESMTP\r\n"
+    assert judged(*greeted(greeting, HELLO), left=0.01).code == "capture.partial"
+    patient = (C("FIN,ACK", after=5000), S("FIN,ACK"), C("ACK"))
+    assert judged(*greeted(greeting, HELLO, *patient)).code != "protocol.tls_to_plaintext"
+    told = (S("PSH,ACK", b"500 5.5.1 unknown command\r\n", after=5), C("ACK"), *patient)
+    verdict = judged(*greeted(greeting, HELLO, *told))
+    assert verdict.code == "protocol.tls_to_plaintext"
+    assert verdict.facts["answer"].endswith("(frame 7)")
+
+
 SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
 
 
