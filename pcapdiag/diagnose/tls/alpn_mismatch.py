@@ -92,6 +92,7 @@ KIND = Kind(
 
 NO_PROTOCOL = 120
 HTTP2 = "h2"
+HTTP2_VERSION = "2"
 HIDDEN = 0.7
 """Probability of the code where the alert is told by its place alone, as Go's."""
 AT_ONCE = SECOND
@@ -145,6 +146,9 @@ def _given_up(story: Story, facts: TlsFacts, end: Ending) -> Judgement | None:
     started = since.time if since else last
     answered = story.turn.response_frame if facts.client_data and facts.server_data else 0
     if end.time - started > AT_ONCE or facts.records_left_out:
+        return None
+    if any(one.version != HTTP2_VERSION for one in story.exchanges):
+        # A key log shows that the client did without HTTP/2.
         return None
     how = "it then spoke HTTP/2 all the same and the connection was given up after one exchange"
     sure = 0.8

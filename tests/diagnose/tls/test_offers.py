@@ -8,9 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.tls import alpn_mismatch
 from pcapdiag.diagnose.tls.alerts import refusal
 from pcapdiag.model.context import TlsServerFacts
-from tests.diagnose.playbook import START, C, Line, S, sides
+from pcapdiag.model.http import HttpFacts, Version
+from tests.diagnose.http.spoken import exchange
+from tests.diagnose.playbook import START, C, Line, S, around, sides
 from tests.diagnose.tls.fields import Facts, HelloFields
 from tests.diagnose.tls.scenes import (
     ACKED,
@@ -44,9 +47,15 @@ def test_alert_120_names_both_lists() -> None:
     assert sides(verdict)["responder"] > 0.9
 
 
+ASKED_AND_TOLD = (*SECURED, C("PSH,ACK", record(23, 226)), S("PSH,ACK", record(23, 364)))
+
+
 def http2_alone(*after: Line, **changes: Unpack[Facts]) -> Judgement:
-    lines = (*SECURED, C("PSH,ACK", record(23, 226)), S("PSH,ACK", record(23, 364)), *after)
-    facts: Facts = {
+    return told(*ASKED_AND_TOLD, *after, **only_http2(**changes))
+
+
+def only_http2(**changes: Unpack[Facts]) -> Facts:
+    return {
         "client_hello": hello(alpn=("h2",), versions=(TLS12,)),
         "client_data": 1,
         "server_data": 1,
@@ -54,7 +63,6 @@ def http2_alone(*after: Line, **changes: Unpack[Facts]) -> Judgement:
         **DONE,
         **changes,
     }
-    return told(*lines, **facts)
 
 
 def test_http2_spoken_although_no_protocol_was_picked() -> None:
@@ -62,6 +70,14 @@ def test_http2_spoken_although_no_protocol_was_picked() -> None:
     assert verdict.code == "tls.alpn_mismatch"
     assert verdict.envoy == ("UPE", "protocol error")
     assert sides(verdict)["initiator"] > 0.8
+
+
+@pytest.mark.parametrize(("version", "agreed"), [("1.1", True), ("2", False)])
+def test_what_a_key_log_shows_of_the_request_decides(version: Version, agreed: bool) -> None:
+    story = scene(*ASKED_AND_TOLD, *LEFT, **only_http2())
+    assert story.application is not None
+    story.application.http = HttpFacts(exchanges=[exchange(version=version, status=200)])
+    assert (alpn_mismatch.match(story, around(story)) is None) is agreed
 
 
 def test_a_connection_that_goes_on_had_an_agreement() -> None:
