@@ -31,6 +31,7 @@ from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
+from pcapdiag.diagnose.tcp.unacknowledged import goes_on, stuck_data
 from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.diagnose.tls_asked import too_short_for_http1
 from pcapdiag.diagnose.unanswered import asks_nothing, is_encrypted
@@ -107,6 +108,9 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if end.reset is not None and behind_unseen_bytes(story, end.reset):
         return None
     if responders_goodbye(story, end) is not None:
+        return None
+    stuck = stuck_data(story)
+    if stuck is not None and goes_on(end, stuck):
         return None
     state = work(story)
     turn = story.turn

@@ -20,9 +20,12 @@ from pcapdiag.model.packet import (
     seq_distance,
 )
 from pcapdiag.model.story import Half, Story
+from pcapdiag.model.units import MS
 
 FULL_SIZE = 1000
 """Payload from which a segment may be too big for a tunnel's MTU."""
+WITH_IT = 100 * MS
+"""A FIN this soon behind the data was sent with it."""
 MAX_AHEAD = 1 << 24
 """How far a bare ACK may stand beyond what arrived; what an older connection on the same ports
 answers (RFC 5961 section 4) has any number."""
@@ -70,8 +73,14 @@ def closed_by_its_sender(end: Ending | None, stuck: Stuck) -> bool:
 
 
 def goes_on(end: Ending, stuck: Stuck) -> bool:
-    """Return whether the program had closed before the last try, which its kernel made."""
-    return not stuck.hole and closed_by_its_sender(end, stuck) and end.time < stuck.last_time
+    """Return whether the program had closed before the last try, which its kernel made.
+
+    A responder closes behind its answer. An initiator that closes has given up, but for one that
+    closes its own direction as soon as it has asked.
+    """
+    if stuck.hole or not closed_by_its_sender(end, stuck) or end.time >= stuck.last_time:
+        return False
+    return not stuck.by_initiator or end.time - stuck.first_time < WITH_IT
 
 
 def _is_farewell(story: Story, initiator: bool) -> bool:

@@ -77,6 +77,25 @@ def test_still_trying_for_a_program_that_had_closed() -> None:
     assert verdict.facts["then"] == "Then nothing more came."
 
 
+@pytest.mark.parametrize(
+    ("after", "left", "code"),
+    [
+        (1, 1, "capture.partial"),
+        (1, 30, "tcp.data_timeout"),
+        (500, 1, "tcp.data_timeout"),
+    ],
+    ids=["asked and closed at once", "the same and silent for long", "gave up"],
+)
+def test_an_initiator_that_closes_before_its_kernels_last_tries(
+    after: float, left: float, code: str
+) -> None:
+    request = C("PSH,ACK", GET, lost=True)
+    closed = C("FIN,ACK", after=after, lost=True)
+    tries = [C("PSH,ACK", GET, pause, seq=1_000_028, lost=True) for pause in (300, 600, 1200)]
+    lines = (*HANDSHAKE, *EXCHANGE, request, closed, *tries)
+    assert judged(*lines, left=left).code == code
+
+
 def test_the_answers_data_counts_too() -> None:
     answer = S("PSH,ACK", b"HTTP/1.1 200 OK\r\n\r\n", lost=True)
     lines = (C("PSH,ACK", GET), S("ACK"), answer, *again(answer, 200, 400, 800, 1600))
