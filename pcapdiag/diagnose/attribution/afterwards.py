@@ -8,7 +8,6 @@ from pcapdiag.diagnose.attribution.ip_id import continuity
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.tcp_header import live_socket
 from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, duration, view_reset
-from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
 from pcapdiag.model.units import MS
 
@@ -165,14 +164,7 @@ def _is_new(view: ResetView, packet: PacketFact) -> bool:
 
 def _sent_before(view: ResetView, packet: PacketFact) -> bool:
     """Whether the packet was made before the RST, or before an earlier one that overtook it too."""
-    return any(made_before(packet, reset) for reset in _resets_up_to(view))
-
-
-def _resets_up_to(view: ResetView) -> list[PacketFact]:
-    reset = view.reset
-    same_end = (p for p in view.story.resets if p.from_initiator == reset.from_initiator)
-    earlier = [p for p in same_end if moment(p) < moment(reset)]
-    return [*earlier, reset]
+    return any(made_before(packet, reset) for reset in (*view.resets_before, view.reset))
 
 
 def made_before(packet: PacketFact, reset: PacketFact) -> bool:

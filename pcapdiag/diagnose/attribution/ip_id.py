@@ -8,7 +8,6 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.stack import LINUX_TTL
 from pcapdiag.diagnose.attribution.ttl import initial_ttl
 from pcapdiag.diagnose.attribution.view import ResetView
-from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.units import SECOND
 
@@ -32,7 +31,8 @@ def continuity(view: ResetView) -> Signal | None:
     if not own or not reset.ip_id or view.story.ip_version != 4:
         return None
     last = next((p for p in view.overtook if _follows(view, p, reset)), own[-1])
-    for earlier in _own_resets(view):
+    # A host that answers each late segment by a RST counts on.
+    for earlier in view.resets_before:
         last = earlier if _follows(view, last, earlier) else last
     again = next((p for p in view.later if p.ip_id == reset.ip_id), None)
     if again is not None:
@@ -74,13 +74,6 @@ def copied(view: ResetView) -> Signal | None:
 
 def _numbered(view: ResetView) -> list[PacketFact]:
     return [p for p in view.earlier if p.ip_id and not p.is_syn_ack][-RECENT:]
-
-
-def _own_resets(view: ResetView) -> list[PacketFact]:
-    """Return the end's RSTs before this one: a host that answers each late segment counts on."""
-    by_initiator = view.reset.from_initiator
-    before = [p for p in view.story.resets if moment(p) < moment(view.reset)]
-    return [p for p in before if p.from_initiator == by_initiator]
 
 
 def _follows(view: ResetView, before: PacketFact, after: PacketFact) -> bool:

@@ -83,6 +83,12 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
         return bool(self.story.neighbour_arp) and self.reset.ttl in INITIAL_TTLS
 
     @property
+    def resets_before(self) -> list[PacketFact]:
+        """The end's own RSTs before this packet, in the order of the story's."""
+        before = (p for p in self.story.resets if moment(p) < moment(self.reset))
+        return [p for p in before if p.from_initiator == self.reset.from_initiator]
+
+    @property
     def acked(self) -> int | None:
         """The peer's highest acknowledgment before the RST; None without any."""
         return _latest([p.ack for p in self.peer_earlier if p.flags & ACK])
