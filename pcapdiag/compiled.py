@@ -25,6 +25,7 @@ COMPILED_MODULES = (
     "pcapdiag.flow.folding",
     "pcapdiag.flow.graves",
     "pcapdiag.flow.handshake",
+    "pcapdiag.flow.harmless",
     "pcapdiag.flow.health",
     "pcapdiag.flow.icmp_errors",
     "pcapdiag.flow.kept",

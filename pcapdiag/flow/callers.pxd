@@ -35,6 +35,7 @@ cdef class Caller:
     cdef public Host host
     cdef public long long connections, lowest_port, highest_port, reused, cured, first, last
     cdef public long long came_up, dropped, first_dropped, last_dropped
+    cdef public long long harmless, own_resets, their_resets
     cdef public set drop_marks
     cdef public Ask ask0, ask1, ask2, ask3, ask4
     cdef public Level open, waiting

@@ -181,6 +181,12 @@ class Caller:
         self.first_dropped = 0
         self.last_dropped = 0
         self.drop_marks: set[int] | None = None
+        self.harmless = 0
+        """Connections with harmless resets (pcapdiag/flow/harmless.py) that were handed on."""
+        self.own_resets = 0
+        """Resets of those that were not: its own,"""
+        self.their_resets = 0
+        """and the endpoint's."""
 
     def ask(self, kind: int) -> Ask | None:
         """Return what was asked in one kind; None for nothing."""

@@ -3,6 +3,7 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.activity cimport Bins
 from pcapdiag.flow.endings cimport Endings
+from pcapdiag.flow.harmless cimport is_own_reset
 from pcapdiag.flow.leaks cimport Leaks
 from pcapdiag.flow.legs cimport Moments
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host

@@ -8,6 +8,7 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.callers import REFUSED
 from pcapdiag.flow.endings import Endings
+from pcapdiag.flow.harmless import is_own_reset
 from pcapdiag.flow.leaks import Leaks
 from pcapdiag.flow.legs import CLOSED, LEFT, Moments
 from pcapdiag.flow.neighbours import Neighbours
@@ -54,12 +55,16 @@ class Closing:
                 f.rst_ack = p.ack
             if flow.rst_time == 0:
                 flow.rst_time = time
+            if not is_own_reset(p, f):
+                flow.odd_resets = 1
             self._note_reset(p, flow, f, time)
             if flow.midstream:
                 self.leaks.note(p, self.table, flow, f, frame, time)
             if flow.syn_ack_count == 0 and flow.syn_count > 0 and f.packets == 1:
                 if flow.endpoint is not None:
                     note_outcome(flow.endpoint, REFUSED, time)
+        elif f.rst_count > 0:
+            flow.odd_resets = 1
         if p.flags & RST or (f.fin_seq >= 0 and r.fin_seq >= 0):
             self.table.touch(flow, 2)
             self.endings.make_room(time)

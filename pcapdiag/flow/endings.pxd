@@ -1,7 +1,7 @@
 import cython
 
 from pcapdiag.flow.activity cimport Bins
-from pcapdiag.flow.callers cimport Callers
+from pcapdiag.flow.callers cimport Caller, Callers
 from pcapdiag.flow.folding cimport fold
 from pcapdiag.flow.health cimport is_surely_healthy
 from pcapdiag.flow.kept cimport KeptPackets
@@ -13,14 +13,14 @@ from pcapdiag.flow.table cimport Table
 from pcapdiag.flow.turns cimport Turns
 
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, _ACTIVE, _EMBRYONIC, _CLOSING, _TURNS, _TRANSCRIPT, _STREAMED
-cdef long long MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SECOND_CHANCES, LOOKS, MAX_LOOKS
+cdef long long MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SECOND_CHANCES, LOOKS, MAX_LOOKS, HARMLESS, MAX_HARMLESS
 cdef unsigned long long MASK, MIX
 
 
 @cython.final
 cdef class Endings:
     cdef public object finished, is_chosen, keep_prints
-    cdef public long long want_all, connections, healthy, midstream, one_direction, answered_unseen, evicted, captured_late, looks
+    cdef public long long want_all, connections, healthy, midstream, one_direction, answered_unseen, evicted, captured_late, looks, harmless
     cdef public long long together
     cdef public set named
     cdef list _waiting
@@ -42,6 +42,10 @@ cdef class Endings:
     @cython.locals(flow=Flow, tries=cython.longlong)
     cdef void _evict(self, long long queue, long long now)
     cdef object _finish(self, Flow flow, long long now)
+    @cython.locals(caller=Caller)
+    cdef int _hands_on_resets(self, Flow flow) except -1
+    @cython.locals(caller=Caller)
+    cdef object _count_healthy(self, Flow flow)
     @cython.locals(waiting=list, flow=Flow)
     cdef object _hand_on(self)
     cdef object _let_go(self, Flow flow)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pcapdiag.flow.activity import Bins
-from pcapdiag.flow.callers import Callers
+from pcapdiag.flow.callers import Caller, Callers
 from pcapdiag.flow.folding import fold
 from pcapdiag.flow.health import is_surely_healthy
 from pcapdiag.flow.kept import KeptPackets
@@ -43,6 +43,12 @@ LOOKS = 2
 """Connections to each TLS server that are looked at for its certificate."""
 MAX_LOOKS = 500
 """The same in all, so that a capture of many servers is read as fast."""
+
+HARMLESS = 8
+"""Connections of each caller of an endpoint that are handed on though their resets are harmless:
+plain Python learns from them what resets of these hosts look like."""
+MAX_HARMLESS = 1_000
+"""The same in all."""
 
 MASK = 0xFFFFFFFFFFFFFFFF
 MIX = 0x9E3779B97F4A7C15
@@ -95,6 +101,7 @@ class Endings:
         self.captured_late = 0
         """Acknowledgments of bytes that were captured after all, behind them."""
         self.looks = 0
+        self.harmless = 0
 
     def sweep(self, now: int) -> None:
         """End what has been quiet for long enough at ``now``."""
@@ -186,14 +193,34 @@ class Endings:
         if flow.open_at_end == 0:
             self.table.graves.bury(flow)
         if not self._is_asked_for(flow) and is_surely_healthy(flow, self.turns.heads):
-            if flow.same_as < 0 if self.is_chosen is None else self.is_chosen(flow):
-                self.healthy += 1
-            self._let_go(flow)
-            return
+            if flow.rst_time == 0 or not self._hands_on_resets(flow):
+                self._count_healthy(flow)
+                self._let_go(flow)
+                return
         self._waiting.append(flow)
         # When a connection was given up, and whether all are asked for, is known now and not later.
         if flow.evicted or self.want_all or len(self._waiting) >= self.together:
             self._hand_on()
+
+    def _hands_on_resets(self, flow: Flow) -> int:
+        """Say whether plain Python shall see the harmless resets of a connection."""
+        caller: Caller | None = flow.caller
+        if caller is None or flow.same_as >= 0 or self.keep_prints is not None:
+            return 1
+        if caller.harmless >= HARMLESS or self.harmless >= MAX_HARMLESS:
+            return 0
+        caller.harmless += 1
+        self.harmless += 1
+        return 1
+
+    def _count_healthy(self, flow: Flow) -> None:
+        if not (flow.same_as < 0 if self.is_chosen is None else self.is_chosen(flow)):
+            return
+        self.healthy += 1
+        if flow.rst_time > 0:
+            caller: Caller = flow.caller
+            caller.own_resets += flow.a.rst_count if flow.a_opened else flow.b.rst_count
+            caller.their_resets += flow.b.rst_count if flow.a_opened else flow.a.rst_count
 
     def _hand_on(self) -> None:
         waiting = self._waiting

@@ -1,5 +1,6 @@
 import cython
 
+from pcapdiag.flow.harmless cimport is_harmless, is_opened
 from pcapdiag.flow.records cimport Flow, HalfFlow
 from pcapdiag.flow.screen cimport completeness, is_answer
 from pcapdiag.flow.slabs cimport HeadSlab
@@ -11,6 +12,7 @@ cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 
 @cython.locals(i=HalfFlow, r=HalfFlow)
 cpdef int is_surely_healthy(Flow flow, HeadSlab heads) except -1
+cdef int _closed_well(Flow flow, HalfFlow i, HalfFlow r, HeadSlab heads) except -1
 @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong, found=cython.longlong)
 cdef int _is_whole(HalfFlow i, HalfFlow r, long long total, HeadSlab heads) except -1
 @cython.locals(version=cython.longlong, second=cython.longlong, first=cython.bint, slot=cython.longlong, length=cython.longlong, start=cython.longlong, kind=cython.longlong)

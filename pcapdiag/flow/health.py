@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.flow.harmless import is_harmless, is_opened
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.screen import COMPLETE, UNKNOWN, UNTIL_CLOSE, completeness, is_answer
@@ -35,9 +36,9 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
     """Say whether nothing about the connection needs an explanation."""
     i = flow.a if flow.a_opened else flow.b
     r = flow.b if flow.a_opened else flow.a
-    if flow.icmp is not None or i.rst_count + r.rst_count > 0 or flow.evicted:
+    if flow.icmp is not None or flow.evicted:
         return 0
-    if not flow.handshake_done or flow.packets == 0:
+    if flow.packets == 0 or not is_opened(flow, i):
         return 0
     if flow.port_a == 53 or flow.port_b == 53:
         # Its last question and answer are read.
@@ -48,6 +49,24 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
         return 0
     if i.acked_unseen + r.acked_unseen > 0 or i.keep_alives + r.keep_alives > 0:
         return 0
+    if flow.alarming or flow.look or flow.lanes == _STREAMED:
+        return 0
+    if flow.lanes == _TRANSCRIPT and flow.largest_answer < ENCRYPTED_ANSWER:
+        # Within TLS, maybe: whether the handshake worked has to be read.
+        return 0
+    if flow.turn_index == 1 and flow.response_bytes == 1:
+        # PostgreSQL's N: it has no TLS, and who asked for it left.
+        return 0
+    if flow.turn_index <= SOCKS_TURNS and 0 < flow.response_bytes <= SOCKS_ANSWER:
+        if _may_be_refused(i, r, flow.response_bytes, heads):
+            return 0
+    if i.rst_count + r.rst_count > 0:
+        return is_harmless(flow, i, r, heads)
+    return _closed_well(flow, i, r, heads)
+
+
+def _closed_well(flow: Flow, i: HalfFlow, r: HalfFlow, heads: HeadSlab) -> int:
+    """Say whether all that a connection without RST carried had an answer, and came."""
     if i.window == 0 or r.window == 0:
         return 0
     if distance(i.next_seq, r.highest_ack) > 0 or distance(r.next_seq, i.highest_ack) > 0:
@@ -55,25 +74,14 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
     if i.fin_seq < 0 or r.fin_seq < 0:
         if flow.open_at_end == 0 or i.fin_seq >= 0 or r.fin_seq >= 0:
             return 0
-    if flow.alarming or flow.look or flow.lanes == _STREAMED:
-        return 0
-    if flow.lanes == _TRANSCRIPT and flow.largest_answer < ENCRYPTED_ANSWER:
-        # Within TLS, maybe: whether the handshake worked has to be read.
-        return 0
     if flow.turn_index == 0:
         # Opened and closed without a request: fine when the initiator closed first, unless it
         # may have waited for a greeting.
         if flow.endpoint is not None and flow.endpoint.speaks_first and not flow.greeting_bytes:
             return 0
         return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
-    if flow.turn_index == 1 and flow.response_bytes == 1:
-        # PostgreSQL's N: it has no TLS, and who asked for it left.
-        return 0
     if flow.lanes == _TURNS and flow.response_bytes > 0 and r.fin_seq >= 0:
         if not _is_whole(i, r, flow.response_bytes, heads):
-            return 0
-    if flow.turn_index <= SOCKS_TURNS and 0 < flow.response_bytes <= SOCKS_ANSWER:
-        if _may_be_refused(i, r, flow.response_bytes, heads):
             return 0
     if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
         if i.fin_time - r.last_data_time >= STALLED:

@@ -119,7 +119,7 @@ cdef class Flow:
     cdef public Flow older
     cdef public Flow newer
     cdef public Endpoint endpoint
-    cdef public short version, evicted, open_at_end, alarming, ask_kind, look
+    cdef public short version, evicted, open_at_end, alarming, ask_kind, look, odd_resets
     cdef public short interface1, interface2, interface3, vlan1
     cdef public long long first_frame, start, syn_count, syn_time
     cdef public long long syn_ack_time, established_time

@@ -382,6 +382,8 @@ class Flow:
         self.pause = 0
         self.pause_end = 0
         self.look = 0
+        self.odd_resets = 0
+        """A RST unlike its sender's other packets was seen, or packets of its sender behind it."""
         self.ups_before = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None
