@@ -92,6 +92,8 @@ class Joined(msgspec.Struct, frozen=True):
 
     explained: dict[Key, Explanation]
     unclear: Options
+    handed_on: frozenset[Key] = frozenset()
+    """Answers that seemed to be a proxy's own, and came from its upstream."""
 
 
 def join_legs(
@@ -134,8 +136,9 @@ def join_legs(
             client = _client_behind(failure, legs)
             if client is not None:
                 found[failure.key] = Explanation([client], by_client=True)
-    _drop_handed_on(effects, found)
-    return Joined(found, unclear)
+    dropped = _drop_handed_on(effects, found)
+    handed_on = frozenset(one.key for one in effects if one.by_name and one.key in dropped)
+    return Joined(found, unclear, handed_on)
 
 
 def _take(options: Options, found: dict[Key, LegFailure], unclear: Options) -> None:
@@ -158,9 +161,13 @@ def _candidates(effect: LegFailure, legs: Legs) -> list[LegFailure]:
     failed at that very moment explains it, or the same request passed on.
     """
     calls = legs.candidates(effect)
+    same = [call for call in calls if call.code in REPLIES]
+    if effect.by_name:
+        return [call for call in same if likeness(effect, call) > 0] or [
+            call for call in calls if not call.may_be_own
+        ]
     if not effect.may_be_own:
         return calls
-    same = [call for call in calls if call.code in REPLIES]
     return same or [call for call in calls if _ended_it(effect, call)]
 
 
@@ -175,15 +182,22 @@ def _ended_it(effect: LegFailure, call: LegFailure) -> bool:
     return abs(apart) <= AT_THAT_MOMENT
 
 
-def _drop_handed_on(effects: list[LegFailure], found: dict[Key, Explanation]) -> None:
-    """Drop answers that were handed on from an upstream that is not known to have failed itself."""
+def _drop_handed_on(effects: list[LegFailure], found: dict[Key, Explanation]) -> set[Key]:
+    """Drop answers that were handed on from an upstream that is not known to have failed itself.
+
+    Return those that were dropped.
+    """
     own = {effect.key for effect in effects if effect.may_be_own}
+    doubtful = own | {effect.key for effect in effects if effect.by_name}
+    every = set[Key]()
     unknown = own - found.keys()
     while unknown:
-        dropped = {key for key in own & found.keys() if found[key].last.key in unknown}
+        dropped = {key for key in doubtful & found.keys() if found[key].last.key in unknown}
         for key in dropped:
             del found[key]
         unknown = dropped
+        every |= dropped
+    return every
 
 
 def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:
