@@ -166,7 +166,7 @@ def test_an_empty_answer_under_a_proxys_name_may_be_its_upstreams(
 def test_of_two_proxies_that_hand_an_empty_answer_on_neither_made_it() -> None:
     empty: Fields = {"product": "caddy", "reason": "bad gateway", "status": 502, "by_name": True}
     outer = for_cart(reply(**empty, asked=9, decided=21))
-    inner = for_cart(reply(1, client=BACK, answerer="10.0.2.7", **empty))
+    inner = for_cart(replace(reply(1, client=BACK, **empty), answerer="10.0.2.7"))
     behind = of_upstream(2, opener="10.0.2.7", answerer="10.0.3.7")
     assert join_legs([outer, inner, behind]).handed_on == {outer.key, inner.key}
     refusal = refused(2, opener="10.0.2.7", answerer="10.0.3.7")
