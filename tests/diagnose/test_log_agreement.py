@@ -361,3 +361,46 @@ def test_a_client_that_left_with_its_whole_answer() -> None:
 def test_too_little_of_a_call_was_captured() -> None:
     found = agreement(line(flags=["UC"]), UP, connection("capture.partial"))
     assert found == (None, "the capture holds too little of this connection to tell")
+
+
+def test_a_call_with_a_whole_answer_on_the_wire() -> None:
+    whole = connection("ok", exchange=answered(200))
+    found = agreement(line(flags=["UC"], status=503), UP, whole)
+    assert (found.agrees, "shows its answer 200, whole" in found.why) == (False, True)
+    loosely = msgspec.structs.replace(UP, exact=False)
+    assert agreement(line(flags=["UC"], status=503), loosely, whole).agrees is None
+    found = agreement(line(flags=["UF"], status=503), UP, whole)
+    assert found == (None, "the wire shows nothing wrong with this connection")
+    cut = connection("ok", exchange=answered(200, complete=False))
+    assert agreement(line(flags=["UC"], status=503), UP, cut).agrees is None
+    assert agreement(line(flags=["UC"], status=200), UP, whole).agrees is True
+
+
+CLOSED = "upstream prematurely closed connection while reading response header from upstream"
+
+
+@pytest.mark.parametrize(
+    ("entry", "wire", "why"),
+    [
+        (line(flags=["UT"]), connection("tcp.response_timeout", ended_by="initiator"), ""),
+        (
+            line(flags=["UF"], transport_failure="delayed_connect_error:_111"),
+            connection("icmp.unreachable", "unreachable: x", phase="connect"),
+            "errno 111, connection refused, may have several causes; the wire shows: unreachable",
+        ),
+        (
+            line("nginx", message=CLOSED),
+            connection("tcp.closed_before_response", "closed: FIN"),
+            "the line leaves open who ended the connection; the wire shows: closed, by the "
+            "upstream itself",
+        ),
+        (
+            line("haproxy", flags=["SH"]),
+            connection("tcp.closed_before_response", "closed: FIN"),
+            "SH leaves open whether FIN or RST ended the connection, and who sent it; the wire "
+            "shows: closed, by the upstream itself",
+        ),
+    ],
+)
+def test_what_a_line_that_agrees_leaves_open(entry: LogEntry, wire: Connection, why: str) -> None:
+    assert agreement(entry, UP, wire) == (True, why)
