@@ -322,3 +322,24 @@ def test_a_nat_that_forgot_a_connection_gives_its_rest_another_port() -> None:
     begun = replace(rest, isn_initiator=5, isn_responder=6)
     for other in (replace(rest, samples=(replace(ask, ack=901),)), elsewhere, begun):
         assert only([ours], [last, other]).continued == ()
+
+
+def test_numbers_that_are_known_and_differ_are_not_compared_by_their_range() -> None:
+    ours = unstamped(connection())
+    assert ours.isn_initiator is not None
+    assert ours.isn_responder is not None
+    again = replace(
+        ours,
+        isn_initiator=ours.isn_initiator + 5,
+        isn_responder=ours.isn_responder + 5,
+        syn_ip_id=99,
+    )
+    assert found([ours], [again]) == []
+    unseen = replace(
+        again,
+        isn_initiator=None,
+        isn_responder=None,
+        first_seq_initiator=again.isn_initiator,
+        first_seq_responder=again.isn_responder,
+    )
+    assert found([ours], [unseen]) == [(0, 0)]
