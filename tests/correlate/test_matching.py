@@ -343,3 +343,27 @@ def test_numbers_that_are_known_and_differ_are_not_compared_by_their_range() -> 
         first_seq_responder=again.isn_responder,
     )
     assert found([ours], [unseen]) == [(0, 0)]
+
+
+def test_segments_of_two_connections_tell_neither() -> None:
+    asks = [sample(True, n * MS, 700 + 100 * n, 900, 100) for n in range(6)]
+
+    def seen(n: int, *segments: Sample) -> Print:
+        return replace(midstream(connection(n)), samples=segments)
+
+    ours = [seen(0, *asks[:3]), seen(1, *asks[3:])]
+    both = natted(seen(2, *asks))
+    matches = match_points([ours, [both]])
+    assert (matches.found, matches.ambiguous) == ([], 1)
+    matches = match_points([ours[:1], [both]])
+    assert ([match.streams for match in matches.found], matches.ambiguous) == ([(0, 2)], 0)
+
+
+def test_a_number_of_one_end_is_not_both() -> None:
+    ours = replace(unstamped(connection(1)), isn_initiator=None, syn_ip_id=0)
+    other = replace(
+        unstamped(connection(2)), isn_initiator=None, isn_responder=ours.isn_responder,
+        syn_ip_id=0, initiator=("172.16.0.1", 5), responder=("172.16.0.2", 6),
+        digest_initiator=9, digest_responder=8,
+    )  # fmt: skip
+    assert found([ours], [other]) == []
