@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from pcapdiag.correlate.explanation import Explanation, Options, break_circles
+from pcapdiag.correlate.explanation import Explanation, Options, break_circles, drop_handed_on
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES, STALLS, fits, is_effect
 from pcapdiag.correlate.hidden import Reach, behind_hidden
 from pcapdiag.correlate.leg_failure import Key, LegFailure
@@ -136,7 +136,7 @@ def join_legs(
             client = _client_behind(failure, legs)
             if client is not None:
                 found[failure.key] = Explanation([client], by_client=True)
-    dropped = _drop_handed_on(effects, found)
+    dropped = drop_handed_on(effects, found)
     handed_on = frozenset(one.key for one in effects if one.by_name and one.key in dropped)
     return Joined(found, unclear, handed_on)
 
@@ -180,24 +180,6 @@ def _ended_it(effect: LegFailure, call: LegFailure) -> bool:
         return False
     apart = call.asked - effect.asked if call.is_silent else effect.decided - call.decided
     return abs(apart) <= AT_THAT_MOMENT
-
-
-def _drop_handed_on(effects: list[LegFailure], found: dict[Key, Explanation]) -> set[Key]:
-    """Drop answers that were handed on from an upstream that is not known to have failed itself.
-
-    Return those that were dropped.
-    """
-    own = {effect.key for effect in effects if effect.may_be_own}
-    doubtful = own | {effect.key for effect in effects if effect.by_name}
-    every = set[Key]()
-    unknown = own - found.keys()
-    while unknown:
-        dropped = {key for key in doubtful & found.keys() if found[key].last.key in unknown}
-        for key in dropped:
-            del found[key]
-        unknown = dropped
-        every |= dropped
-    return every
 
 
 def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:

@@ -9,7 +9,7 @@ import re
 from enum import Enum
 
 from pcapdiag.model.http_methods import STARTS
-from pcapdiag.model.story import Turn
+from pcapdiag.model.story import Story, Turn
 from pcapdiag.protocols.http.heads import head_end
 
 HTTP1 = b"HTTP/1."
@@ -109,13 +109,16 @@ def request_incomplete(turn: Turn) -> bool:
     return length is not None and turn.request_bytes - end < length
 
 
-def pipelined_behind(turn: Turn) -> int:
+def pipelined_behind(story: Story) -> int:
     """Return the bytes of the requests that followed the only one of a turn that was answered.
 
     Nobody waits for their answers where a message before said that it was the last: RFC 9112
     section 9.6 lets the server close upon it, whatever came behind. Answers whose length is not
-    told by their head may be several.
+    told by their head may be several, and what the capture lacks may have been one.
     """
+    turn = story.turn
+    if story.midstream or story.initiator.acked_unseen or story.responder.gaps:
+        return 0
     asked, said = turn.request_head, turn.response_head
     end, answer_end = head_end(asked), head_end(said)
     if end < 0 or answer_end < 0 or asked.startswith(WITHOUT_TELLING):

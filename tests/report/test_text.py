@@ -394,20 +394,3 @@ def test_failures_at_many_ports_of_one_host_say_so() -> None:
     assert "SCOPE   many ports of 10.0.2.7; the lines above are of stream 0" in text(shown)
     shown.groups[0].responder = "10.0.2.7:8443"
     assert "many ports" not in text(shown)
-
-
-def test_one_address_that_tries_very_many_ports_looks_like_a_scan() -> None:
-    shown = report([refused(n) for n in range(3)])
-    (told,) = shown.groups
-    told.responder, told.initiator, told.endpoints = "10.0.2.7", "10.0.1.5", 50
-    assert "many ports of 10.0.2.7, all tried by 10.0.1.5, as a scan does;" in flat(shown)
-    told.responder = None
-    assert "many endpoints, all tried by 10.0.1.5, as a scan does;" in flat(shown)
-    told.endpoints = 49
-    assert "as a scan does" not in flat(shown)
-    told.endpoints, told.initiator = 50, None
-    assert "as a scan does" not in flat(shown)
-
-
-def flat(shown: Report) -> str:
-    return " ".join(text(shown).split())

@@ -35,7 +35,7 @@ def asked_in(story: Story) -> int:
 def asked_facts(story: Story, until: int) -> dict[str, str]:
     """Return the words about that request, for an end at ``until`` (ns); none if it is unknown."""
     stream, asked, record = first_open(story), asked_at(story), unanswered_request(story)
-    behind = pipelined_behind(story.turn)
+    behind = pipelined_behind(story)
     if behind:
         return {
             "request_bytes": counted(behind, "byte"),

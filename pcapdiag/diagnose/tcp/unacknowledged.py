@@ -232,7 +232,8 @@ def fins_in_vain(story: Story) -> int:
     A kernel that lives acknowledges it, whatever its program does (RFC 9293 section 3.10.7.4).
     """
     fin = story.initiator.fin_frame
-    if not fin or story.responder.last_frame > fin or story.resets or story.icmp:
+    heard = story.responder.last_frame
+    if not fin or not heard or heard > fin or story.resets or story.icmp:
         return 0
     return sum(packet.from_initiator and packet.is_fin for packet in story.packets)
 

@@ -93,6 +93,17 @@ def test_what_is_told_of_the_pipelined_request_without_an_answer() -> None:
     assert cut.code == "tcp.reset_before_response"
 
 
+@pytest.mark.parametrize("lacks", ["midstream", "acked_unseen", "gaps"])
+def test_an_answer_that_the_capture_lacks_was_perhaps_the_first_ones(lacks: str) -> None:
+    lines = (C("PSH,ACK", GET + NEXT), S("PSH,ACK", OK), C("ACK"))
+    story = play(*HANDSHAKE, *lines, *HUNG_UP)
+    assert judge(story, around(story)).code == "tcp.closed_before_response"
+    story = play(*HANDSHAKE, *lines, *HUNG_UP)
+    owner = {"midstream": story, "acked_unseen": story.initiator, "gaps": story.responder}
+    setattr(owner[lacks], lacks, True)
+    assert not judge(story, around(story)).failed
+
+
 def test_the_reset_that_answers_the_fin_is_an_effect() -> None:
     verdict = judged(*ASKED, S("ACK"), S("FIN,ACK"), C("RST,ACK", win=500))
     assert verdict.code == "tcp.closed_before_response"
