@@ -7,7 +7,7 @@ import pytest
 
 from pcapdiag.correlate.logs.calls import call_of
 from pcapdiag.correlate.logs.ties import Tie
-from pcapdiag.diagnose.log_agreement import MESSAGE, agreement, said_of
+from pcapdiag.diagnose.log_agreement import agreement
 from pcapdiag.model.ends import Actor
 from pcapdiag.model.logs import LogEntry, Product
 from pcapdiag.model.report import (
@@ -242,27 +242,6 @@ def test_the_status_of_connect_is_the_tunnels_and_not_of_what_went_through_it() 
     found = agreement(line(status=200, flags=["UC"], method="CONNECT"), DOWN, wire)
     assert (found.agrees, "the tunnel's" in found.why) == (True, True)
     assert agreement(line(status=200, flags=["UC"], method="GET"), DOWN, wire).agrees is False
-
-
-@pytest.mark.parametrize(
-    ("entry", "said"),
-    [
-        (line("nginx", message="no live  upstreams\nfound", status=502), "no live upstreams found"),
-        (line("nginx", message="x" * 200), "x" * MESSAGE + "..."),
-        (line("nginx", message="x" * MESSAGE), "x" * MESSAGE),
-        (line("nginx", status=504), "504"),
-        (line(flags=["UF", "URX"], transport_failure="TLS_error"), "UF,URX TLS_error"),
-        (
-            line(flags=["UF"], reset_reason="remote_failure", transport_failure="delayed"),
-            "UF remote_failure|delayed",
-        ),
-        (line(flags=["UC"], details="via"), "UC via"),
-        (line(grpc_status=14, status=200), "gRPC UNAVAILABLE"),
-        (line(), ""),
-    ],
-)
-def test_the_words_that_are_quoted_of_a_line(entry: LogEntry, said: str) -> None:
-    assert said_of(entry) == said
 
 
 def test_a_status_that_nobody_saw() -> None:

@@ -56,16 +56,11 @@ def answered(product: str = "envoy", reason: str = "connection failure") -> Stor
 
 def test_an_origins_empty_answer_is_not_the_proxys_though_its_name_stands_in_it() -> None:
     client, origin = answered("caddy", "no upstream could be used"), answered()
-    for story, name in ((client, "Caddy"), (origin, "")):
-        (exchange,) = story.exchanges
-        exchange.server, exchange.length, exchange.until_close = name, 0, False
-    (call,) = origin.exchanges
-    call.local_reply, call.response_time = None, START + 19 * MS
-    call.request_time = START + 2 * MS
+    client.exchanges[0].server, client.exchanges[0].length = "Caddy", 0
+    origin.exchanges[0].local_reply = None
     origin.stream, origin.initiator.address, origin.responder.address = 2, PROXY, UPSTREAM
     assert judge(client, around(client, 1)).code == "http.local_reply"
-    legs = concluded(client, origin)
-    assert legs.judgement(client, around(client, 1)) is None
+    assert concluded(client, origin).judgement(client, around(client, 1)) is None
     assert judge(client, around(client, 1)).code == "ok"
 
 
