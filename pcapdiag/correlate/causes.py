@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from pcapdiag.correlate.explanation import Explanation, Options, break_circles
+from pcapdiag.correlate.explanation import Explanation, Options, break_circles, drop_handed_on
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES, STALLS, fits, is_effect
 from pcapdiag.correlate.hidden import Reach, behind_hidden
 from pcapdiag.correlate.leg_failure import Key, LegFailure
@@ -92,6 +92,8 @@ class Joined(msgspec.Struct, frozen=True):
 
     explained: dict[Key, Explanation]
     unclear: Options
+    handed_on: frozenset[Key] = frozenset()
+    """Answers that seemed to be a proxy's own, and came from its upstream."""
 
 
 def join_legs(
@@ -134,8 +136,9 @@ def join_legs(
             client = _client_behind(failure, legs)
             if client is not None:
                 found[failure.key] = Explanation([client], by_client=True)
-    _drop_handed_on(effects, found)
-    return Joined(found, unclear)
+    dropped = drop_handed_on(effects, found)
+    handed_on = frozenset(one.key for one in effects if one.by_name and one.key in dropped)
+    return Joined(found, unclear, handed_on)
 
 
 def _take(options: Options, found: dict[Key, LegFailure], unclear: Options) -> None:
@@ -158,9 +161,13 @@ def _candidates(effect: LegFailure, legs: Legs) -> list[LegFailure]:
     failed at that very moment explains it, or the same request passed on.
     """
     calls = legs.candidates(effect)
+    same = [call for call in calls if call.code in REPLIES]
+    if effect.by_name:
+        return [call for call in same if likeness(effect, call) > 0] or [
+            call for call in calls if not call.may_be_own
+        ]
     if not effect.may_be_own:
         return calls
-    same = [call for call in calls if call.code in REPLIES]
     return same or [call for call in calls if _ended_it(effect, call)]
 
 
@@ -173,17 +180,6 @@ def _ended_it(effect: LegFailure, call: LegFailure) -> bool:
         return False
     apart = call.asked - effect.asked if call.is_silent else effect.decided - call.decided
     return abs(apart) <= AT_THAT_MOMENT
-
-
-def _drop_handed_on(effects: list[LegFailure], found: dict[Key, Explanation]) -> None:
-    """Drop answers that were handed on from an upstream that is not known to have failed itself."""
-    own = {effect.key for effect in effects if effect.may_be_own}
-    unknown = own - found.keys()
-    while unknown:
-        dropped = {key for key in own & found.keys() if found[key].last.key in unknown}
-        for key in dropped:
-            del found[key]
-        unknown = dropped
 
 
 def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:

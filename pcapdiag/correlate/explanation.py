@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -45,3 +45,21 @@ def break_circles(effects: Mapping[Key, LegFailure], found: dict[Key, Explanatio
             effect = effects.get(one)
             if effect is not None and found[one].last.asked < effect.asked:
                 del found[one]
+
+
+def drop_handed_on(effects: Sequence[LegFailure], found: dict[Key, Explanation]) -> set[Key]:
+    """Drop answers that were handed on from an upstream that is not known to have failed itself.
+
+    Return those that were dropped.
+    """
+    own = {effect.key for effect in effects if effect.may_be_own}
+    doubtful = own | {effect.key for effect in effects if effect.by_name}
+    every = set[Key]()
+    unknown = own - found.keys()
+    while unknown:
+        dropped = {key for key in doubtful & found.keys() if found[key].last.key in unknown}
+        for key in dropped:
+            del found[key]
+        unknown = dropped
+        every |= dropped
+    return every

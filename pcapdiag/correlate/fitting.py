@@ -103,7 +103,8 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
         return False
     if effect.code in REPLIES:
         if cause.code in REPLIES:
-            return _is_same_answer(effect, cause) and effect.may_be_own >= cause.may_be_own
+            open_to_doubt = effect.may_be_own or effect.by_name
+            return _is_same_answer(effect, cause) and open_to_doubt >= cause.may_be_own
         return not _is_anothers(effect) and _fits_reply(reply_of(effect), cause)
     if effect.code == SOCKS:
         return not cause.came_up or cause.code == SOCKS

@@ -68,6 +68,8 @@ class LegFailure(msgspec.Struct, frozen=True):
     reason: str = ""
     handed_on: bool = False
     """The answer says that it came from an upstream: another proxy made it."""
+    by_name: bool = False
+    """Only its empty body and the name in it show the answer to be the answerer's own."""
     same_as: int | None = None
     health_check: bool = False
     suspected: bool = False

@@ -173,10 +173,6 @@ class _Matching:
         def is_pair(one: int, other: int) -> bool:
             return fits(a[one], b[other]) and (alone or near(a[one], b[other]))
 
-        if len(ours) == len(theirs) == 1:
-            if is_pair(ours[0], theirs[0]):
-                self.groups.join(earlier, ours[0], later, theirs[0], by)
-            return
         if self._is_one(earlier, ours) and self._is_one(later, theirs):
             self._join_any(earlier, later, ours, theirs, is_pair, by)
             return
@@ -200,8 +196,6 @@ class _Matching:
         self._match_rest(earlier, later, ours, theirs, is_pair, by)
 
     def _is_one(self, point: int, places: list[int]) -> bool:
-        if len(places) == 1:
-            return True
         return len({self.groups.origin(point, n) for n in places}) == 1
 
     def _join_any(

@@ -5,7 +5,7 @@ from pcapdiag.model.numbers cimport big16, big32, big64, distance
 
 cdef long long MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
 cdef unsigned long long MASK, MIX_A, MIX_B
-cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED
+cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _DNS_ERROR, _ARP, _FRAGMENT, _UNDECODED
 
 
 @cython.final
@@ -60,5 +60,7 @@ cdef class Packet(Tunnels):
     cdef long long _arp(self) noexcept nogil
     @cython.locals(o=cython.longlong)
     cdef long long _icmp(self, long long kind) noexcept nogil
-    @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong)
+    @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong, protocol=cython.longlong)
     cdef long long _quote(self) noexcept nogil
+
+cdef int _is_dns(long long port) noexcept nogil

@@ -23,6 +23,8 @@ ARP = 4
 FRAGMENT = 5
 UNDECODED = 6
 UNKNOWN_LINK = 7
+DNS_ERROR = 8
+"""An ICMP error that quotes a message to a DNS port over UDP."""
 
 MAX_LAYERS = 16
 """Headers below TCP (tags, tunnels, IP in IP) that are followed before giving up."""
@@ -49,6 +51,7 @@ _OTHER = OTHER
 _TCP = TCP
 _ICMP_ERROR = ICMP_ERROR
 _DNS = DNS
+_DNS_ERROR = DNS_ERROR
 _ARP = ARP
 _FRAGMENT = FRAGMENT
 _UNDECODED = UNDECODED
@@ -428,7 +431,7 @@ class Packet(Tunnels):
             self.vni = big32(self.view, o + 4) >> 8
             self.position = o + 8 + ((self.view[o] & 0x3F) << 2)
             return big16(self.view, o + 2)
-        if source == 53 or target == 53 or source == _MESH_DNS or target == _MESH_DNS:
+        if _is_dns(source) or _is_dns(target):
             if self.end - o < 12:
                 return -1000 - _OTHER
             self.source_port = source
@@ -478,8 +481,9 @@ class Packet(Tunnels):
         o = self.position
         if self.view[o] >> 4 == 4:
             header = (self.view[o] & 0x0F) << 2
-            if header < 20 or self.end - o < header + 8 or self.view[o + 9] != 6:
+            if header < 20 or self.end - o < header + 8:
                 return _OTHER
+            protocol = self.view[o + 9]
             if big16(self.view, o + 6) & 0x1FFF:
                 return _OTHER
             self.version = 4
@@ -490,8 +494,9 @@ class Packet(Tunnels):
             total = big16(self.view, o + 2) - header
             o += header
         elif self.view[o] >> 4 == 6:
-            if self.end - o < 48 or self.view[o + 6] != 6:
+            if self.end - o < 48:
                 return _OTHER
+            protocol = self.view[o + 6]
             self.version = 6
             self.source_high = big64(self.view, o + 8)
             self.source_low = big64(self.view, o + 16)
@@ -503,6 +508,8 @@ class Packet(Tunnels):
             return _OTHER
         self.source_port = big16(self.view, o)
         self.target_port = big16(self.view, o + 2)
+        if protocol != 6:
+            return _DNS_ERROR if protocol == 17 and _is_dns(self.target_port) else _OTHER
         self.seq = big32(self.view, o + 4)
         self.flags = 0
         self.quote_full = 0
@@ -513,3 +520,7 @@ class Packet(Tunnels):
             self.quote_full = 1
             self.payload_length = total - header if total > header else 0
         return _ICMP_ERROR
+
+
+def _is_dns(port: int) -> int:
+    return port == 53 or port == _MESH_DNS

@@ -5,10 +5,11 @@ The full parser is protocols/http1; here only the head's first bytes and the las
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from pcapdiag.model.http_methods import STARTS
-from pcapdiag.model.story import Turn
+from pcapdiag.model.story import Story, Turn
 from pcapdiag.protocols.http.heads import head_end
 
 HTTP1 = b"HTTP/1."
@@ -18,6 +19,9 @@ NO_BODY = (204, 304)
 FIRST_ERROR = 400
 FRAMING = {b"content-length", b"transfer-encoding"}
 MAX_LENGTH_DIGITS = 18
+WITHOUT_TELLING = (b"HEAD ", b"CONNECT ")
+"""Methods whose answer's length does not say how many bytes follow its head."""
+REQUEST_LINE = re.compile(rb"[A-Z]{3,20} \S+ HTTP/1\.[01]\r?\n")
 
 
 class Completeness(Enum):
@@ -103,3 +107,33 @@ def request_incomplete(turn: Turn) -> bool:
         return turn.request_bytes <= len(head)
     length = _length(_fields(head[:end]))
     return length is not None and turn.request_bytes - end < length
+
+
+def pipelined_behind(story: Story) -> int:
+    """Return the bytes of the requests that followed the only one of a turn that was answered.
+
+    Nobody waits for their answers where a message before said that it was the last: RFC 9112
+    section 9.6 lets the server close upon it, whatever came behind. Answers whose length is not
+    told by their head may be several, and what the capture lacks may have been one.
+    """
+    turn = story.turn
+    if story.midstream or story.initiator.acked_unseen or story.responder.gaps:
+        return 0
+    asked, said = turn.request_head, turn.response_head
+    end, answer_end = head_end(asked), head_end(said)
+    if end < 0 or answer_end < 0 or asked.startswith(WITHOUT_TELLING):
+        return 0
+    request, answer = _fields(asked[:end]), _fields(said[:answer_end])
+    end += _length(request) or 0
+    if b"transfer-encoding" in request or not REQUEST_LINE.match(asked, end):
+        return 0
+    is_one = _length(answer) == turn.response_bytes - answer_end and _status(said) not in NO_BODY
+    last = _is_last(asked, request) or _is_last(said, answer)
+    return turn.request_bytes - end if is_one and not last else 0
+
+
+def _is_last(head: bytes, fields: dict[bytes, bytes]) -> bool:
+    """Return whether a message says that the connection ends with it (RFC 9112 section 9.3)."""
+    options = fields.get(b"connection", b"").lower()
+    persists = b"HTTP/1.0" not in head.partition(b"\n")[0] or b"keep-alive" in options
+    return b"close" in options or not persists

@@ -48,7 +48,7 @@ from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.accept_queue_overflow import REPEAT_MARGIN
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
-from pcapdiag.diagnose.tcp.unacknowledged import has_unacked_data
+from pcapdiag.diagnose.tcp.unacknowledged import fins_in_vain, has_unacked_data
 from pcapdiag.diagnose.tls.certificates import lacks_address
 from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
@@ -245,7 +245,8 @@ def _repair_notes(story: Story) -> list[str]:
     repeats = story.initiator.retransmissions + story.responder.retransmissions
     if repeats >= HIGH_LOSS:
         missing = has_unacked_data(story.initiator) or has_unacked_data(story.responder)
-        outcome = "not all was acknowledged" if missing else "the loss was repaired"
+        in_vain = missing or fins_in_vain(story) > 1
+        outcome = "not all was acknowledged" if in_vain else "the loss was repaired"
         notes.append(f"{repeats} segments were sent again; {outcome}.")
     if story.initiator.zero_windows + story.responder.zero_windows:
         notes.append("A receive window was closed for a time and opened again.")

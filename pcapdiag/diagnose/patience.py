@@ -27,7 +27,8 @@ FRACTION_SLACK = 5 * MS
 FRESH_TURNS = 3
 """Up to this turn (TLS takes two) the initiator's timer may have begun with the connection."""
 KNOWN_ANSWERS = 3
-"""Answers seen from an endpoint before "its usual time" means anything."""
+"""Answers seen from an endpoint before a wait may be longer than "its usual time". One that took
+longer than this wait is enough to show that initiators wait for it."""
 
 PRIOR_ODDS = ((100 * MS, 0.05), (SECOND, 0.25), (5 * SECOND, 1.0), (30 * SECOND, 2.5))
 """Odds timeout : abort by the time waited alone; judgement, not measured."""
@@ -82,12 +83,11 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
     if others:
         odds *= ALIKE_FACTOR if value is not None else ALIKE_FACTOR / NOT_ROUND_FACTOR
         reason += f", and as long as {others:,} other times"
-    if endpoint.turns >= KNOWN_ANSWERS:
-        longer = waited > 2 * endpoint.longest_answer
-        if longer or waited <= endpoint.longest_answer:
-            odds *= LONGER_THAN_USUAL_FACTOR if longer else WITHIN_USUAL_FACTOR
-            usual = duration(endpoint.longest_answer)
-            reason += f"; answers here took {usual} at most"
+    longer = endpoint.turns >= KNOWN_ANSWERS and waited > 2 * endpoint.longest_answer
+    if longer or waited <= endpoint.longest_answer:
+        odds *= LONGER_THAN_USUAL_FACTOR if longer else WITHIN_USUAL_FACTOR
+        usual = duration(endpoint.longest_answer)
+        reason += f"; answers here took {usual} at most"
     probability = min(MOST_SURE, max(1 - MOST_SURE, odds / (1 + odds)))
     return Patience(waited, probability, value, reason, others)
 

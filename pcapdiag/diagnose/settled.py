@@ -2,7 +2,8 @@
 
 A 502, 503 or 504 whose page names no product may be the origin's or its own: it is the responder's
 own where a call of it failed at that moment, and none brought the same answer. So is a 500, which
-frameworks and lighttpd say in their place, where that call was the same request.
+frameworks and lighttpd say in their place, where that call was the same request. An
+empty answer that bears a proxy's name is not its own where its call brought the same.
 
 An answer that its reader would not take, or lost to the RST behind it, looks like a good one until
 the proxy's client gets an error in its place. An initiator that left had lost patience where it
@@ -89,6 +90,13 @@ def mark_gateway_answers(story: Story, confirmed: Container[int]) -> None:
     for exchange in story.exchanges:
         if exchange.index in confirmed and _may_be_its_own(exchange):
             exchange.local_reply = BY_ITS_CALL
+
+
+def mark_handed_on(story: Story, shown: Container[int | None]) -> None:
+    """Take the answers with these numbers for an origin's, which the responder only handed on."""
+    for exchange in story.exchanges:
+        if exchange.index in shown:
+            exchange.local_reply = None
 
 
 def confirm(story: Story, code: str, index: int | None, shown: str) -> Judgement | None:

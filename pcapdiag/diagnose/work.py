@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.completeness import (
     HTTP1,
     Completeness,
+    pipelined_behind,
     request_incomplete,
     response_completeness,
 )
@@ -86,6 +87,8 @@ def _by_bytes(story: Story) -> Work:
         return Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
+    if pipelined_behind(story):
+        return Work.WAITING
     state = response_completeness(turn)
     if state is Completeness.COMPLETE or responder_said_goodbye(story):
         return Work.DONE

@@ -24,7 +24,6 @@ from pcapdiag.model.packet import (
     SUPER_SEGMENT,
     SYN,
     TRUNCATED,
-    WINDOW_PROBE,
     ZERO_WINDOW,
 )
 
@@ -85,8 +84,6 @@ def count_marks(f: HalfFlow, marks: int) -> None:
         f.keep_alive_acks += 1
     if marks & ZERO_WINDOW:
         f.zero_windows += 1
-    if marks & WINDOW_PROBE:
-        f.window_probes += 1
     if marks & GAP_BEFORE:
         f.gaps += 1
     if marks & ACKED_UNSEEN:

@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.flow.harmless cimport is_harmless, is_opened
 from pcapdiag.flow.records cimport Flow, HalfFlow
-from pcapdiag.flow.screen cimport completeness, is_answer
+from pcapdiag.flow.screen cimport completeness, holds_another, is_answer
 from pcapdiag.flow.slabs cimport HeadSlab
 from pcapdiag.model.numbers cimport distance
 
@@ -15,6 +15,8 @@ cpdef int is_surely_healthy(Flow flow, HeadSlab heads) except -1
 cdef int _closed_well(Flow flow, HalfFlow i, HalfFlow r, HeadSlab heads) except -1
 @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong, found=cython.longlong)
 cdef int _is_whole(HalfFlow i, HalfFlow r, long long total, HeadSlab heads) except -1
+@cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong)
+cdef int _asked_for_more(HalfFlow i, HeadSlab heads) except -1
 @cython.locals(version=cython.longlong, second=cython.longlong, first=cython.bint, slot=cython.longlong, length=cython.longlong, start=cython.longlong, kind=cython.longlong)
 cdef int _may_be_refused(HalfFlow i, HalfFlow r, long long total, HeadSlab heads) except -1
 @cython.locals(start=cython.longlong, kind=cython.longlong, size=cython.longlong)

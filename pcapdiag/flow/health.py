@@ -7,7 +7,14 @@ from __future__ import annotations
 from pcapdiag.flow.harmless import is_harmless, is_opened
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS
 from pcapdiag.flow.records import Flow, HalfFlow
-from pcapdiag.flow.screen import COMPLETE, UNKNOWN, UNTIL_CLOSE, completeness, is_answer
+from pcapdiag.flow.screen import (
+    COMPLETE,
+    UNKNOWN,
+    UNTIL_CLOSE,
+    completeness,
+    holds_another,
+    is_answer,
+)
 from pcapdiag.flow.slabs import HeadSlab
 from pcapdiag.model.numbers import distance
 
@@ -100,7 +107,17 @@ def _is_whole(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> int:
     if found == _UNKNOWN and length >= HEAD:
         # Most heads too long to be seen whole are in order; proxies refuse some of them.
         return i.host.answered == 0
+    if found == _COMPLETE and _asked_for_more(i, heads):
+        return 0
     return found in (_COMPLETE, _UNTIL_CLOSE)
+
+
+def _asked_for_more(i: HalfFlow, heads: HeadSlab) -> int:
+    """Say whether several requests were sent before the last answer: it may be only the first's."""
+    first = i.turn_seq == i.hello_seq
+    slot = i.hello_slot if first else i.head_slot
+    length = i.hello_length if first else i.head_length
+    return i.turn_seq >= 0 and slot >= 0 and holds_another(heads.view, slot * HEAD, length) != 0
 
 
 def _may_be_refused(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> int:

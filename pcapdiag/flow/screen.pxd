@@ -24,6 +24,8 @@ cpdef long long is_alarming(long long code) noexcept
 cpdef long long completeness(unsigned char[::1] v, long long start, long long size, long long total, unsigned long long tail_low) noexcept
 @cython.locals(end=cython.longlong)
 cpdef long long is_unfinished(unsigned char[::1] v, long long start, long long size, long long total) noexcept
+@cython.locals(end=cython.longlong, length=cython.longlong, at=cython.longlong)
+cpdef long long holds_another(unsigned char[::1] v, long long start, long long size) noexcept
 @cython.locals(length=cython.longlong, chunked=cython.bint, o=cython.longlong, first=cython.longlong)
 cdef long long _framing(unsigned char[::1] v, long long start, long long end) noexcept
 cdef long long _ends_chunks(unsigned long long tail_low) noexcept

@@ -193,6 +193,18 @@ def is_unfinished(v: Head, start: int, size: int, total: int) -> int:
     return _framing(v, start, end) > total - (end - start)
 
 
+def holds_another(v: Head, start: int, size: int) -> int:
+    """Say whether a second request follows the first one (RFC 9112 section 9.3.2)."""
+    if not is_request(v, start, size):
+        return 0
+    end = _head_end(v, start, size)
+    if end < 0:
+        return 0
+    length = _framing(v, start, end)
+    at = end + (length if length > 0 else 0)
+    return is_request(v, at, start + size - at)
+
+
 def _framing(v: Head, start: int, end: int) -> int:
     """Return the Content-Length of a head, or one of the constants where there is none."""
     length = NO_LENGTH

@@ -24,7 +24,7 @@ from pcapdiag.flow.turns cimport Turns, note_request_acked
 from pcapdiag.model.numbers cimport distance, prefetch, prefetch_item, prefetch_object, prefetch_word
 
 cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SUPER_SEGMENT, SYN
-cdef long long _SOON, _EARLY, _NEARER, _CACHE_LINE, _HASH, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK, _NOT_NEXT, _COUNTED
+cdef long long _SOON, _EARLY, _NEARER, _CACHE_LINE, _HASH, _TCP, _ICMP_ERROR, _DNS, _DNS_ERROR, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK, _NOT_NEXT, _COUNTED
 cdef long long IDLE, SWEEP, MASK32
 
 
@@ -45,7 +45,7 @@ cdef class Tracker:
     cdef public Openings openings
     cdef public Closing closing
     cdef public IcmpErrors icmp_errors
-    cdef public object neighbours, on_dns, reassemble, buffer
+    cdef public object neighbours, on_dns, on_dns_error, reassemble, buffer
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
     cdef const unsigned long long[::1] words
     cdef long long width

@@ -20,6 +20,7 @@ from pcapdiag.capture.batch import NO_WORDS, Batch, column
 from pcapdiag.decode.headers import (
     ARP,
     DNS,
+    DNS_ERROR,
     FRAGMENT,
     ICMP_ERROR,
     TCP,
@@ -95,6 +96,7 @@ _HASH = HASH
 _TCP = TCP
 _ICMP_ERROR = ICMP_ERROR
 _DNS = DNS
+_DNS_ERROR = DNS_ERROR
 _ARP = ARP
 _FRAGMENT = FRAGMENT
 _UNDECODED = UNDECODED
@@ -131,6 +133,8 @@ class Tracker:
         self.icmp_errors = IcmpErrors(self.table, self.endings, self.copies)
         self.on_dns: Callable[[Packet, bytes, int, int], object] | None = None
         """Takes each DNS message over UDP, with its frame and time."""
+        self.on_dns_error: Callable[[Packet, int, int], object] | None = None
+        """Takes each ICMP error that quotes a message to a name server, likewise."""
         self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
         self.offsets = column()
         self.times = column()
@@ -305,6 +309,8 @@ class Tracker:
         elif kind == _DNS and self.on_dns is not None:
             message = bytes(self.buffer[p.payload : p.payload + p.payload_captured])
             self.on_dns(p, message, frame, time)
+        elif kind == _DNS_ERROR and self.on_dns_error is not None:
+            self.on_dns_error(p, frame, time)
         else:
             self.other_protocols += 1
         return 0

@@ -58,6 +58,7 @@ class Analysis(Following):
         self.snapshots = _snapshots(options)
         self.dns = DnsReader(self.names)
         self.tracker.on_dns = self.dns.take
+        self.tracker.on_dns_error = self.dns.take_error
         self.tracker.turns.note_all = options.all_connections
         if options.is_filtered:
             self.tracker.endings.is_chosen = self._selected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.story import address_text
-from pcapdiag.model.dns import PORT, DnsFacts, DnsMessage, DnsParty
+from pcapdiag.model.dns import PORT, DnsFacts, DnsMessage, DnsParty, Failure
 from pcapdiag.model.story import Story
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LENGTH = 2
 """Bytes before each message over TCP (RFC 1035 section 4.2.2)."""
+PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
+"""Type and code by the version of IP (RFC 792, RFC 4443)."""
 MAX_AT_ONCE = 8
 """Answers that come together over TCP and are read."""
 
@@ -52,6 +54,17 @@ class DnsReader:
         else:
             party = DnsParty(source, packet.source_port, target)
         lookups.note(party, message, frame, time)
+
+    def take_error(self, packet: Packet, frame: int, time: int) -> None:
+        """Note an ICMP error to a query over UDP that was read before."""
+        if self._lookups is None:
+            return
+        client = address_text(packet.version, packet.source_high, packet.source_low)
+        server = address_text(packet.version, packet.target_high, packet.target_low)
+        closed = (packet.icmp_type, packet.icmp_code) == PORT_UNREACHABLE[packet.icmp_version]
+        party = DnsParty(client, packet.source_port, server)
+        failure: Failure = "port_closed" if closed else "unreachable"
+        self._lookups.note_error(party, failure, frame, time)
 
     def take_story(self, story: Story) -> None:
         """Read the answers that came last on a TCP connection, as far as their bytes were kept."""

@@ -92,7 +92,10 @@ class FailedNames:
     def failed(
         self, what: tuple[str, str, int], failure: Failure, server: str, frame: int, time: int
     ) -> None:
-        """Note a question (client, name, type) that got a failure, or at that time no answer."""
+        """Note a question (client, name, type) that got a failure, or at that time no answer.
+
+        The failure of the server that was asked last is what the client was left with.
+        """
         client, name, kind = what
         known = self._get(client, name)
         if known is None:
@@ -104,7 +107,8 @@ class FailedNames:
             return
         last = known.open[-1] if known.open else None
         if last is not None and _is_same(last, kind, time):
-            last.last, last.failure = max(time, last.last), failure
+            if time >= last.last:
+                last.last, last.failure, last.server = time, failure, server
             last.kinds.add(kind)
             return
         known.open.append(_Open(failure, time, time, server, frame, {kind}))

@@ -81,6 +81,8 @@ class Grouper(msgspec.Struct):
             self.alike[key] = Alike()
         self.alike[key].add(connection)
         group.connections += 1
+        if group.initiator != connection.initiator.ip:
+            group.initiator = None
         group.requests += failed_requests(connection, connection.verdict.code)
         first, last = _failed(connection)
         group.first = min(group.first, first, key=float)
@@ -176,6 +178,7 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
         title=connection.verdict.title if key.is_one_endpoint else _short(connection.verdict.title),
         address=key.address,
         responder=key.responder,
+        initiator=connection.initiator.ip,
         first=first,
         last=last,
         point=connection.point,
@@ -186,6 +189,7 @@ def _union(groups: list[Group]) -> Group:
     first = min(groups, key=lambda g: float(g.first))
     hosts = {_host(g.responder) if g.responder else None for g in groups}
     addresses = {g.address for g in groups}
+    initiators = {g.initiator for g in groups}
     streams = sorted(stream for g in groups for stream in g.streams if g.point == first.point)
     return Group(
         code=first.code,
@@ -196,6 +200,8 @@ def _union(groups: list[Group]) -> Group:
         title=_short(first.title),
         address=addresses.pop() if len(addresses) == 1 else None,
         responder=hosts.pop() if len(hosts) == 1 else None,
+        initiator=initiators.pop() if len(initiators) == 1 else None,
+        endpoints=len({g.responder for g in groups}),
         first=first.first,
         last=max((g.last for g in groups), key=float),
         streams=streams[:GROUP_STREAMS],

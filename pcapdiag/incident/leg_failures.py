@@ -22,6 +22,7 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.local_reply import is_by_name
 from pcapdiag.protocols.socks import refusal
 
 MAX_PER_CONNECTION = 20
@@ -129,6 +130,7 @@ def _with_content(failure: LegFailure, exchange: Exchange) -> LegFailure:
         product=reply.product if reply else "",
         reason=" ".join(filter(None, (reply.reason, reply.details))) if reply else "",
         handed_on=exchange.upstream_service_time,
+        by_name=is_by_name(exchange),
     )
 
 

@@ -25,6 +25,7 @@ from pcapdiag.diagnose.settled import (
     followed_its_client,
     gave_up,
     mark_gateway_answers,
+    mark_handed_on,
     never_acknowledged,
     never_connected,
 )
@@ -64,6 +65,8 @@ class ProxyLegs(msgspec.Struct):
     """By stream: the requests that another leg explains."""
     _own_answers: dict[int, list[int]] = {}
     """By stream: answers that are its responder's own, as a call of it shows."""
+    _handed_on: dict[int, list[int | None]] = {}
+    """By stream: answers that seemed to be its responder's own, and are an origin's."""
     _told: dict[int, tuple[Verdict, list[Verdict]] | None] = {}
     """By stream of a cause: its verdict and its other failures, None until it was told; gone when
     it had not failed."""
@@ -88,7 +91,7 @@ class ProxyLegs(msgspec.Struct):
         """
         self._joined, self._effects = joined._joined, joined._effects
         self._own_answers, self._tried_again = joined._own_answers, joined._tried_again
-        self._requests = joined._requests
+        self._requests, self._handed_on = joined._requests, joined._handed_on
         self._explained, self._told = joined._explained, joined._told
         self._numbers, self._several, self._failures = numbers, True, []
 
@@ -135,12 +138,15 @@ class ProxyLegs(msgspec.Struct):
             for cause, following in pairwise(found.causes):
                 if cause.code in {LEFT, GIVEN_UP}:
                     self._tried_again.setdefault(cause.stream, following)
+        for stream, exchange in self._joined.handed_on:
+            self._handed_on.setdefault(stream, []).append(exchange)
         self._failures = []
 
     def judgement(self, story: Story, context: Context) -> Judgement | None:
         """Return the verdict on a connection that its other leg settles; None where none does."""
         number = self._numbers(story.stream)
         mark_gateway_answers(story, self._own_answers.get(number, ()))
+        mark_handed_on(story, self._handed_on.get(number, ()))
         cause, effect = self._explained.get(number, (None, None))
         if cause is not None and effect is not None:
             if cause.suspected:

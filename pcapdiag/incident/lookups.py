@@ -60,6 +60,14 @@ _What = tuple[str, str, int]
 """Client, name and type."""
 
 
+class _Error(msgspec.Struct, frozen=True):
+    """An ICMP error to a question."""
+
+    failure: Failure
+    frame: int
+    time: int
+
+
 class _Try(msgspec.Struct):
     """A question that waits for its answer."""
 
@@ -82,6 +90,8 @@ class Lookups:
         self._answered: dict[tuple[_What, int, int], int] = {}
         self._settled: dict[tuple[_What, int, int], int] = {}
         """Those of them that nobody asks again at once: no SERVFAIL or REFUSED."""
+        self._errors: dict[tuple[str, int, str], _Error] = {}
+        """The newest, by the question's client, port and server."""
         self._resolvers: dict[str, ResolverFacts] = {}
         self._slow: list[SlowLookup] = []
         self._names = FailedNames()
@@ -109,6 +119,14 @@ class Lookups:
         else:
             self._ask(what, party, message.id, frame, time)
 
+    def note_error(self, party: DnsParty, failure: Failure, frame: int, time: int) -> None:
+        """Take an ICMP error to a question; it may be answered all the same."""
+        key = party.client, party.port, party.server
+        self._errors.pop(key, None)
+        self._errors[key] = _Error(failure, frame, time)
+        if len(self._errors) > MAX_ANSWERED:
+            del self._errors[next(iter(self._errors))]
+
     def note_exchange(
         self, party: DnsParty, message: DnsMessage, frame: int, asked: int, time: int
     ) -> None:
@@ -129,6 +147,7 @@ class Lookups:
         """Return everything; ``last_time`` is that of the capture's last packet, ns."""
         if self._messages <= MAX_MESSAGES:
             self._give_up(last_time, LAST_PATIENCE)
+            self._end_those_with_errors()
         failed = self._names.facts()
         return DnsFacts(
             messages=self._messages,
@@ -235,15 +254,33 @@ class Lookups:
             tries = self._waiting.get(what)
             if tries is None:
                 continue
-            for one in [t for t in tries if t.first <= first]:
-                tries.remove(one)
-                self._tries -= 1
-                self._count(one.servers[0], what[0], one.first, 0, one.sends)
-                if what[2] in (A, AAAA):
-                    server = one.servers[0]
-                    self._names.failed(what, "unanswered", server, one.frame, one.first)
-            if not tries:
-                del self._waiting[what]
+            self._end(what, tries, [t for t in tries if t.first <= first])
+
+    def _end_those_with_errors(self) -> None:
+        """Note the questions that the capture's end leaves with an ICMP error for an answer."""
+        for what, tries in list(self._waiting.items()):
+            self._end(what, tries, [t for t in tries if self._error(what, t) is not None])
+
+    def _end(self, what: _What, tries: list[_Try], ended: list[_Try]) -> None:
+        """Note that questions stayed without an answer."""
+        for one in ended:
+            tries.remove(one)
+            self._tries -= 1
+            server = one.servers[0]
+            self._count(server, what[0], one.first, 0, one.sends)
+            if what[2] in (A, AAAA):
+                error = self._error(what, one)
+                failure = error.failure if error is not None else "unanswered"
+                frame = error.frame if error is not None else one.frame
+                self._names.failed(what, failure, server, frame, one.first)
+        if not tries:
+            del self._waiting[what]
+
+    def _error(self, what: _What, one: _Try) -> _Error | None:
+        """Return the ICMP error to a question, which all that it was sent to must have got."""
+        errors = [self._errors.get((what[0], one.port, server)) for server in one.servers]
+        found = [e for e in errors if e is not None and e.time >= one.first]
+        return found[0] if len(found) == len(errors) else None
 
     def _count(self, server: str, client: str, asked: int, answered: int, sends: int) -> None:
         """Count a question and its answer; ``answered`` 0: there was none."""

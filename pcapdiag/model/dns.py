@@ -81,7 +81,8 @@ class SlowLookup(msgspec.Struct, frozen=True):
     """How often it was asked."""
 
 
-Failure = Literal["nxdomain", "servfail", "refused", "unanswered"]
+Failure = Literal["nxdomain", "servfail", "refused", "unanswered", "port_closed", "unreachable"]
+"""The last two are told by ICMP: port unreachable, or another reason."""
 
 
 class FailedName(msgspec.Struct):

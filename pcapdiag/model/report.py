@@ -338,6 +338,10 @@ class Group(Value):
     title: str
     address: str | None = None
     responder: str | None = None
+    initiator: str | None = None
+    """The address that opened them all; null where several did."""
+    endpoints: int = 1
+    """How many addresses and ports were called, as far as they were told apart."""
     requests: int = 0
     first: str = ""
     last: str = ""

@@ -33,6 +33,9 @@ CHAIN_ENTRIES = 4
 """A timeline this short is told in one line."""
 BECAUSE_LINES = 3
 """Findings that are named under one failure."""
+SCANNED = 50
+"""Different ports or addresses that one address tried in vain, from which on it looks like a scan:
+hardly any program calls so many."""
 UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
 
@@ -295,6 +298,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
             reach = "many endpoints"
         elif not group.responder.endswith(f":{sample.responder.port}"):
             reach = f"many ports of {shown(group.responder)}"
+        if group.initiator is not None and group.endpoints >= SCANNED:
+            reach += f", all tried by {shown(group.initiator)}, as a scan does"
         where = f" at {self.places.label(sample.point)}" if self.places.several else ""
         lines = f"the lines above are of stream {sample.stream}{where}"
         return f"{reach or 'the same each time'}; {lines}"

@@ -39,6 +39,7 @@ class Fields(TypedDict, total=False):
     product: str
     reason: str
     handed_on: bool
+    by_name: bool
     same_as: int | None
     health_check: bool
     suspected: bool

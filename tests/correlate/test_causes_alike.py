@@ -7,6 +7,7 @@ from typing import Unpack
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.correlate.causes import join_legs
 from pcapdiag.correlate.leg_failure import LegFailure
 from tests.correlate.legs import BACK, OTHER_CLIENT, Fields, at, causes, refused, reply, reset
 
@@ -131,3 +132,47 @@ def test_a_client_that_gave_up_did_not_wait_for_an_answer_that_was_arriving() ->
     dropped_for_it = reset(code="tcp.initiator_abort", by="initiator", decided=704.2)
     assert causes(gone, dropped_for_it) == {0: [1]}
     assert causes(gone, replace(dropped_for_it, phase="in_response")) == {}
+
+
+def of_upstream(stream: int = 1, **more: Unpack[Fields]) -> LegFailure:
+    """The upstream's own answer to the same request, just before."""
+    fields: Fields = {"opener": BACK, "answerer": "10.0.2.7", **more}
+    return replace(for_cart(unnamed(stream)), asked=at(11), decided=at(19), **fields)
+
+
+@pytest.mark.parametrize(
+    ("call", "handed_on"),
+    [
+        (of_upstream(), True),
+        (of_upstream(status=503), False),
+        (of_upstream(target="/stock"), False),
+        (of_upstream(opener="10.0.9.9"), False),
+        (replace(of_upstream(), decided=at(21), asked=at(20.5)), False),
+    ],
+)
+def test_an_empty_answer_under_a_proxys_name_may_be_its_upstreams(
+    call: LegFailure, handed_on: bool
+) -> None:
+    empty = for_cart(reply(product="caddy", reason="bad gateway", status=502, by_name=True))
+    joined = join_legs([empty, call])
+    assert (empty.key in joined.handed_on, joined.explained) == (handed_on, {})
+    page = replace(empty, by_name=False)
+    assert not join_legs([page, call]).handed_on
+    several = join_legs([empty, call, refused(7, decided=19.9)])
+    assert (empty.key in several.handed_on) == handed_on
+    assert (empty.key in several.explained) != handed_on
+
+
+def test_of_two_proxies_that_hand_an_empty_answer_on_neither_made_it() -> None:
+    empty: Fields = {"product": "caddy", "reason": "bad gateway", "status": 502, "by_name": True}
+    outer = for_cart(reply(**empty, asked=9, decided=21))
+    inner = for_cart(replace(reply(1, client=BACK, **empty), answerer="10.0.2.7"))
+    behind = of_upstream(2, opener="10.0.2.7", answerer="10.0.3.7")
+    assert join_legs([outer, inner, behind]).handed_on == {outer.key, inner.key}
+    refusal = refused(2, opener="10.0.2.7", answerer="10.0.3.7")
+    joined = join_legs([outer, inner, refusal])
+    assert not joined.handed_on
+    assert {key: why.last.stream for key, why in joined.explained.items()} == {
+        outer.key: 1,
+        inner.key: 2,
+    }

@@ -322,3 +322,48 @@ def test_a_nat_that_forgot_a_connection_gives_its_rest_another_port() -> None:
     begun = replace(rest, isn_initiator=5, isn_responder=6)
     for other in (replace(rest, samples=(replace(ask, ack=901),)), elsewhere, begun):
         assert only([ours], [last, other]).continued == ()
+
+
+def test_numbers_that_are_known_and_differ_are_not_compared_by_their_range() -> None:
+    ours = unstamped(connection())
+    assert ours.isn_initiator is not None
+    assert ours.isn_responder is not None
+    again = replace(
+        ours,
+        isn_initiator=ours.isn_initiator + 5,
+        isn_responder=ours.isn_responder + 5,
+        syn_ip_id=99,
+    )
+    assert found([ours], [again]) == []
+    unseen = replace(
+        again,
+        isn_initiator=None,
+        isn_responder=None,
+        first_seq_initiator=again.isn_initiator,
+        first_seq_responder=again.isn_responder,
+    )
+    assert found([ours], [unseen]) == [(0, 0)]
+
+
+def test_segments_of_two_connections_tell_neither() -> None:
+    asks = [sample(True, n * MS, 700 + 100 * n, 900, 100) for n in range(6)]
+
+    def seen(n: int, *segments: Sample) -> Print:
+        return replace(midstream(connection(n)), samples=segments)
+
+    ours = [seen(0, *asks[:3]), seen(1, *asks[3:])]
+    both = natted(seen(2, *asks))
+    matches = match_points([ours, [both]])
+    assert (matches.found, matches.ambiguous) == ([], 1)
+    matches = match_points([ours[:1], [both]])
+    assert ([match.streams for match in matches.found], matches.ambiguous) == ([(0, 2)], 0)
+
+
+def test_a_number_of_one_end_is_not_both() -> None:
+    ours = replace(unstamped(connection(1)), isn_initiator=None, syn_ip_id=0)
+    other = replace(
+        unstamped(connection(2)), isn_initiator=None, isn_responder=ours.isn_responder,
+        syn_ip_id=0, initiator=("172.16.0.1", 5), responder=("172.16.0.2", 6),
+        digest_initiator=9, digest_responder=8,
+    )  # fmt: skip
+    assert found([ours], [other]) == []

@@ -13,6 +13,7 @@ from pcapdiag.model.logs import LogEntry, Product
 from pcapdiag.model.report import (
     Attribution,
     BySide,
+    Cause,
     Connection,
     Endpoint,
     Party,
@@ -241,3 +242,144 @@ def test_the_status_of_connect_is_the_tunnels_and_not_of_what_went_through_it() 
     found = agreement(line(status=200, flags=["UC"], method="CONNECT"), DOWN, wire)
     assert (found.agrees, "the tunnel's" in found.why) == (True, True)
     assert agreement(line(status=200, flags=["UC"], method="GET"), DOWN, wire).agrees is False
+
+
+def test_a_status_that_nobody_saw() -> None:
+    silent = connection("tcp.closed_before_response", exchange=answered(None, complete=False))
+    found = agreement(line(status=503), DOWN, silent)
+    assert (found.agrees, "no answer is on the wire" in found.why) == (False, True)
+    loosely = msgspec.structs.replace(DOWN, exact=False)
+    assert agreement(line(status=503), loosely, silent).agrees is None
+
+
+TOO_BIG = "upstream sent too big header while reading response header from upstream"
+RESET = "recv() failed (104: Connection reset by peer) while reading response header from upstream"
+
+
+def test_an_errors_message_is_mostly_of_the_other_leg() -> None:
+    entry = line("nginx", message=TOO_BIG)
+    silent = answered(None, complete=False)
+    found = agreement(entry, DOWN, connection("tcp.initiator_abort", "left early", exchange=silent))
+    assert found == (None, "the wire shows of the client's connection: left early")
+    replied = connection("http.local_reply", exchange=answered(502, reply="nginx"))
+    assert agreement(entry, DOWN, replied).agrees is True
+    caused = connection("tcp.closed_before_response", exchange=silent)
+    caused.causes = [Cause(stream=3, frame=1, code="a.b", time="1", endpoint="10.0.2.7:80")]
+    assert agreement(entry, DOWN, caused).agrees is True
+    same = connection("tcp.reset_before_response", exchange=silent)
+    assert agreement(line("nginx", message=RESET), DOWN, same).agrees is True
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "agrees"),
+    [
+        ("peer closed connection in SSL handshake", "tls.handshake_closed", True),
+        ("SSL_do_handshake() failed", "tls.alert", True),
+        ("SSL_do_handshake() failed", "tcp.reset_before_request", None),
+        ("client sent no required certificate", "tls.alert", None),
+        ('broken header: "x" while reading PROXY protocol', "protocol.missing_proxy_header", True),
+        ('broken header: "x" while reading PROXY protocol', "tcp.closed_before_request", None),
+        ("client sent invalid request", "protocol.missing_proxy_header", None),
+    ],
+)
+def test_a_message_about_a_client_that_never_asked(
+    message: str, code: str, agrees: bool | None
+) -> None:
+    assert agreement(line("nginx", message=message), DOWN, connection(code)).agrees is agrees
+
+
+def test_what_is_said_of_an_answer_that_was_handed_on_and_of_one_without_a_call() -> None:
+    failed = HttpExchange(index=0, status=200, complete=True, grpc=GrpcCall(status=14))
+    entry = line(details="via_upstream", status=200, grpc_status=14)
+    found = agreement(entry, DOWN, connection("grpc.error", exchange=failed))
+    assert found == (True, "UNAVAILABLE is the upstream's own answer, handed on")
+    unsent = line(status=503, flags=["UH"])
+    found = agreement(unsent, DOWN, connection("ok", exchange=answered(503, reply="envoy")))
+    assert found == (True, "nothing was sent to an upstream for this request")
+
+
+@pytest.mark.parametrize(
+    ("told", "agrees", "why"),
+    [
+        ("immediate_connect_error:_Network_is_unreachable", True, "no route there (errno 101)"),
+        ("immediate_connect_error:_Permission", True, "own kernel refused the call"),
+        ("immediate_connect_error:_Cannot_assign_requested_address", True, "(errno 99)"),
+    ],
+)
+def test_why_no_packet_left(told: str, agrees: bool, why: str) -> None:
+    replied = connection("http.local_reply", exchange=answered(503, reply="envoy"))
+    found = agreement(line(flags=["UF"], transport_failure=told, status=503), DOWN, replied)
+    assert (found.agrees, why in found.why) == (agrees, True)
+    caused = connection("http.local_reply", exchange=answered(503, reply="envoy"))
+    caused.causes = [Cause(stream=3, frame=1, code="a.b", time="1", endpoint="10.0.2.7:80")]
+    found = agreement(line(flags=["UF"], transport_failure=told, status=503), DOWN, caused)
+    assert "no packet went" not in found.why
+
+
+def test_a_clients_connection_whose_requests_are_not_shown() -> None:
+    entry = line(status=503, flags=["UC"])
+    cut = connection("tcp.reset_before_response", "reset instead of an answer: x")
+    found = agreement(entry, DOWN, cut)
+    assert found.agrees is True
+    assert found.why.startswith("UC leaves open")
+    other = connection("tcp.injected_reset", "forged: x")
+    other.causes = [Cause(stream=3, frame=1, code="a.b", time="1", endpoint="10.0.2.7:80")]
+    found = agreement(line(status=503, flags=["UF"]), DOWN, other)
+    assert found == (True, "the proxy ended it for what failed on its other leg")
+    other.causes = []
+    found = agreement(line(status=503, flags=["UF"]), DOWN, other)
+    assert found == (None, "the wire shows of the client's connection: forged: x")
+
+
+def test_a_client_that_left_with_its_whole_answer() -> None:
+    whole = connection("ok", ended_by="initiator", exchange=answered(200))
+    assert agreement(line("haproxy", status=200, flags=["cD"]), DOWN, whole) == (True, "")
+    assert agreement(line("haproxy", flags=["cD"]), DOWN, whole).agrees is False
+
+
+def test_too_little_of_a_call_was_captured() -> None:
+    found = agreement(line(flags=["UC"]), UP, connection("capture.partial"))
+    assert found == (None, "the capture holds too little of this connection to tell")
+
+
+def test_a_call_with_a_whole_answer_on_the_wire() -> None:
+    whole = connection("ok", exchange=answered(200))
+    found = agreement(line(flags=["UC"], status=503), UP, whole)
+    assert (found.agrees, "shows its answer 200, whole" in found.why) == (False, True)
+    loosely = msgspec.structs.replace(UP, exact=False)
+    assert agreement(line(flags=["UC"], status=503), loosely, whole).agrees is None
+    found = agreement(line(flags=["UF"], status=503), UP, whole)
+    assert found == (None, "the wire shows nothing wrong with this connection")
+    cut = connection("ok", exchange=answered(200, complete=False))
+    assert agreement(line(flags=["UC"], status=503), UP, cut).agrees is None
+    assert agreement(line(flags=["UC"], status=200), UP, whole).agrees is True
+
+
+CLOSED = "upstream prematurely closed connection while reading response header from upstream"
+
+
+@pytest.mark.parametrize(
+    ("entry", "wire", "why"),
+    [
+        (line(flags=["UT"]), connection("tcp.response_timeout", ended_by="initiator"), ""),
+        (
+            line(flags=["UF"], transport_failure="delayed_connect_error:_111"),
+            connection("icmp.unreachable", "unreachable: x", phase="connect"),
+            "errno 111, connection refused, may have several causes; the wire shows: unreachable",
+        ),
+        (
+            line("nginx", message=CLOSED),
+            connection("tcp.closed_before_response", "closed: FIN"),
+            "the line leaves open who ended the connection; the wire shows: closed, by the "
+            "upstream itself",
+        ),
+        (
+            line("haproxy", flags=["SH"]),
+            connection("tcp.closed_before_response", "closed: FIN"),
+            "SH leaves open whether FIN or RST ended the connection, and who sent it; the wire "
+            "shows: closed, by the upstream itself",
+        ),
+    ],
+)
+def test_what_a_line_that_agrees_leaves_open(entry: LogEntry, wire: Connection, why: str) -> None:
+    assert agreement(entry, UP, wire) == (True, why)

@@ -85,6 +85,24 @@ def test_plain_exchanges_stay_in_compiled_code(answer: bytes, close: str) -> Non
     assert (told.stories, told.tracker.endings.healthy) == ([], 1)
 
 
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        (GET, True),
+        (b"", False),
+        (b"\r\n", False),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"Content-Length: 3\r\n\r\nabc"])
+@pytest.mark.parametrize("close", ["c", "s"])
+def test_several_requests_at_once_are_looked_at(
+    behind: bytes, told: bool, body: bytes, close: str
+) -> None:
+    first = GET.replace(b"GET", b"PUT")[:-2] + body if body else GET
+    asked = first + behind.replace(b"%d", b"2")
+    assert bool(exchanges(OK, asked=asked, close=close).stories) is told
+
+
 def test_a_body_until_the_servers_fin_is_whole() -> None:
     told = exchanges(b"HTTP/1.0 200 OK\r\n\r\nall there is", close="s")
     assert told.tracker.endings.healthy == 1

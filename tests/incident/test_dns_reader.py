@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from scapy.layers.dns import DNS, DNSQR, DNSRR
-from scapy.layers.inet import IP, TCP, UDP, fragment
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
+from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from scapy.packet import Packet, Raw
 from scapy.utils import PcapWriter
 
@@ -112,3 +112,46 @@ def _framed(message: DNS) -> bytes:
 def test_what_is_no_dns_on_its_port_is_counted(tmp_path: Path) -> None:
     found = facts(tmp_path, ASK / Raw(b"\xff" * 40), REPLY / Raw(bytes(40)), ASK / Raw(b"short"))
     assert (found.messages, found.unreadable, found.resolvers) == (2, 2, [])
+
+
+def test_a_closed_port_answers_by_icmp(tmp_path: Path) -> None:
+    error = IP(src=SERVER, dst=CLIENT) / ICMP(type=3, code=3) / bytes(ASK / query())[:28]
+    found = facts(tmp_path, ASK / query(), error)
+    assert [one.failures for one in found.failed] == [{"port_closed": 1}]
+    assert (found.failed[0].frames, found.resolvers[0].unanswered) == ([2], 1)
+
+
+def test_another_icmp_error_over_ipv6(tmp_path: Path) -> None:
+    client, server, router = "2001:db8::5", "2001:db8::53", "2001:db8::1"
+    asked = IPv6(src=client, dst=server) / UDP(sport=4000, dport=53) / query()
+    back = IPv6(src=router, dst=client)
+    for code, failure in ((4, "port_closed"), (3, "unreachable")):
+        error = back / ICMPv6DestUnreach(code=code) / bytes(asked)
+        found = facts(tmp_path, asked, error)
+        assert [one.failures for one in found.failed] == [{failure: 1}]
+
+
+def test_an_answer_counts_whatever_icmp_says_and_so_does_one_to_another_port(
+    tmp_path: Path,
+) -> None:
+    error = IP(src=SERVER, dst=CLIENT) / ICMP(type=3, code=3)
+    to_it, to_another = error / (ASK / query()), error / IP(src=CLIENT, dst=SERVER) / UDP(dport=99)
+    found = facts(tmp_path, ASK / query(), to_it, REPLY / answer("10.0.2.7"))
+    assert (found.failed[0].failures, found.failed[0].good) == ({}, 1)
+    assert facts(tmp_path, ASK / query(), to_another).failed == []
+
+
+def test_the_servers_own_refusal_of_a_late_answer_is_no_error_to_a_question(tmp_path: Path) -> None:
+    error = IP(src=CLIENT, dst=SERVER) / ICMP(type=3, code=3) / (REPLY / answer("10.0.2.7"))
+    found = facts(tmp_path, ASK / query(), error)
+    assert found.failed == []
+
+
+def test_what_the_next_server_says_is_what_the_client_is_left_with(tmp_path: Path) -> None:
+    other = "10.0.9.54"
+    error = IP(src=SERVER, dst=CLIENT) / ICMP(type=3, code=3) / (ASK / query())
+    again = IP(src=CLIENT, dst=other) / UDP(sport=4001, dport=53) / query()
+    denied = IP(src=other, dst=CLIENT) / UDP(sport=53, dport=4001) / query()
+    denied[DNS].qr, denied[DNS].rcode = 1, 3
+    found = facts(tmp_path, ASK / query(), error, again, denied)
+    assert [(one.failures, one.servers) for one in found.failed] == [({"nxdomain": 1}, {other: 1})]

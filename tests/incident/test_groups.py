@@ -153,3 +153,17 @@ def test_a_failed_request_is_one_that_was_sent() -> None:
     summary, found = summarize([refused(), cut])
     assert summary.failed_requests == 1
     assert sum(g.requests for g in found) == 1
+
+
+def test_who_opened_them_all_is_told_and_how_many_endpoints_they_were_for() -> None:
+    scan = [refused(n, port=1000 + n % 100) for n in range(200)]
+    (only,) = group(scan)
+    assert (only.initiator, only.endpoints) == (scan[0].initiator.ip, 100)
+    scan[7].initiator.ip = "10.0.9.9"
+    (only,) = group(scan)
+    assert only.initiator is None
+    same = [refused(n) for n in range(2)]
+    (only,) = group(same)
+    assert (only.initiator, only.endpoints) == (same[0].initiator.ip, 1)
+    same[1].initiator.ip = "10.0.9.9"
+    assert group(same)[0].initiator is None

@@ -54,6 +54,16 @@ def answered(product: str = "envoy", reason: str = "connection failure") -> Stor
     return story
 
 
+def test_an_origins_empty_answer_is_not_the_proxys_though_its_name_stands_in_it() -> None:
+    client, origin = answered("caddy", "no upstream could be used"), answered()
+    client.exchanges[0].server, client.exchanges[0].length = "Caddy", 0
+    origin.exchanges[0].local_reply = None
+    origin.stream, origin.initiator.address, origin.responder.address = 2, PROXY, UPSTREAM
+    assert judge(client, around(client, 1)).code == "http.local_reply"
+    assert concluded(client, origin).judgement(client, around(client, 1)) is None
+    assert judge(client, around(client, 1)).code == "ok"
+
+
 def refused_call() -> Story:
     story = play(C("SYN"), S("RST,ACK", after=1))
     story.stream = 2

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.model.report import Connection, Scope
+from pcapdiag.model.report import Connection, Report, Scope
 from pcapdiag.report.clock import Clock
+from pcapdiag.report.layout import Page
 from pcapdiag.report.scope import scope_text
-from tests.report.fabricate import refused, seconds
+from pcapdiag.report.text import render_text
+from tests.report.fabricate import refused, report, seconds
 
 CLOCK = Clock(start=seconds(0))
 
@@ -59,3 +61,20 @@ def test_where_what_did_not_fail_did_not_work_either_it_says_so() -> None:
     scope = outcome(1, 0)
     scope.connections = 9
     assert told(scope) == "1 of 9 connections to :8443 failed, none worked"
+
+
+def test_one_address_that_tries_very_many_ports_looks_like_a_scan() -> None:
+    shown = report([refused(n) for n in range(3)])
+    (group,) = shown.groups
+    group.responder, group.initiator, group.endpoints = "10.0.2.7", "10.0.1.5", 50
+    assert "many ports of 10.0.2.7, all tried by 10.0.1.5, as a scan does;" in flat(shown)
+    group.responder = None
+    assert "many endpoints, all tried by 10.0.1.5, as a scan does;" in flat(shown)
+    group.endpoints = 49
+    assert "as a scan does" not in flat(shown)
+    group.endpoints, group.initiator = 50, None
+    assert "as a scan does" not in flat(shown)
+
+
+def flat(shown: Report) -> str:
+    return " ".join(" ".join(render_text(shown, Page(100))).split())

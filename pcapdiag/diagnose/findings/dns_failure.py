@@ -15,6 +15,7 @@ Usual causes
     - REFUSED: the server does not serve this client or name.
     - Silence: the server is down, or UDP port 53 is filtered. Or TCP port 53 is, and the answer was
       cut.
+    - ICMP port unreachable: the resolver's program is down.
 
 Fixes
     - First: ask the same server by hand: `dig @SERVER NAME`.

@@ -142,7 +142,7 @@ def _server_finding(
             "answered": resolver.answered,
             "unanswered": resolver.unanswered,
         },
-        fixes=fixes,
+        fixes=[fix.format(server=resolver.address) for fix in fixes],
         commands=[
             *dig(resolver.address, names[0]),
             *dig(resolver.address, names[0], options="+tcp"),
@@ -196,6 +196,29 @@ _TEXTS: dict[Failure, tuple[str, str, list[str]]] = {
             "pods and the kube-dns service's endpoints)",
             "let UDP and TCP port 53 through: security group, network policy, firewall",
             "several servers in resolv.conf with options timeout:1 attempts:2 rotate",
+        ],
+    ),
+    "port_closed": (
+        "{server} takes no DNS queries: UDP port 53 is closed",
+        "The queries were answered by ICMP port unreachable: no resolver listens there, or a "
+        "firewall's REJECT says so in its place.",
+        [
+            "is the resolver running, and listening on that address? (ss -lunp 'sport = :53'; "
+            "systemctl status; Kubernetes: CoreDNS pods and the kube-dns service's endpoints)",
+            "is this still the server's address? (resolv.conf, Envoy dns_resolvers, NGINX "
+            "resolver)",
+            "let UDP and TCP port 53 through: security group, network policy, firewall",
+        ],
+    ),
+    "unreachable": (
+        "{server} cannot be reached for DNS queries",
+        "The queries were answered by ICMP unreachable or time exceeded: there is no way to the "
+        "server, its host is gone, or a filter forbids it and says so.",
+        [
+            "who sent the ICMP error, and has it a route to {server}? (ip route get {server})",
+            "is this still the server's address? (resolv.conf, Envoy dns_resolvers, NGINX "
+            "resolver)",
+            "let UDP and TCP port 53 through: security group, network policy, firewall",
         ],
     ),
     "servfail": (

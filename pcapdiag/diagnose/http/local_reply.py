@@ -76,7 +76,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.http.local_reply import NO_ROUTE, server_product
+from pcapdiag.protocols.http.local_reply import NO_ROUTE, is_by_name, server_product
 
 KIND = Kind(
     code="http.local_reply",
@@ -109,7 +109,7 @@ KIND = Kind(
 
 SURE, HANDED_ON, PAGE_ALONE, EMPTY = 0.97, 0.9, 0.92, 0.8
 """Probability with Envoy's own text, with one that was passed on, with a page of others, and where
-only an empty body under Envoy's name speaks."""
+only an empty body under a proxy's name speaks."""
 BY_CALL, BY_CALL_503 = 0.88, 0.8
 """Where its own failed call speaks; an origin with a trouble of its own says 503 as well."""
 NO_SERVER = 0.3
@@ -123,7 +123,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     others: tuple[OtherCode, ...] = ()
     confidence = SURE if reply.product == "envoy" else PAGE_ALONE
-    if reply.reason == NO_ROUTE:
+    if is_by_name(exchange):
         confidence = EMPTY
     elif not reply.product:
         confidence = BY_CALL_503 if exchange.status == 503 else BY_CALL

@@ -1,11 +1,12 @@
 """Words for the request that a connection's end broke off, where it is not just the last turn.
 
 The kinds about a FIN or RST speak of the last turn, which on HTTP/2 may be a PING or many requests,
-and inside TLS a goodbye.
+inside TLS a goodbye, and several requests where they were pipelined.
 """
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.completeness import pipelined_behind
 from pcapdiag.diagnose.http2.known import first_open, tells_all
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls_asked import unanswered_request
@@ -34,6 +35,13 @@ def asked_in(story: Story) -> int:
 def asked_facts(story: Story, until: int) -> dict[str, str]:
     """Return the words about that request, for an end at ``until`` (ns); none if it is unknown."""
     stream, asked, record = first_open(story), asked_at(story), unanswered_request(story)
+    behind = pipelined_behind(story)
+    if behind:
+        return {
+            "request_bytes": counted(behind, "byte"),
+            "request_frame": str(story.turn.request_last_frame),
+            "turn": str(request_number(story) + 1),
+        }
     if asked is None:
         return {}
     since = {"since_request": duration(max(0, until - asked))}

@@ -31,7 +31,7 @@ from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.tcp.unacknowledged import goes_on, stuck_data
+from pcapdiag.diagnose.tcp.unacknowledged import fins_in_vain, goes_on, stuck_data
 from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.diagnose.tls_asked import too_short_for_http1
 from pcapdiag.diagnose.unanswered import asks_nothing, is_encrypted
@@ -71,6 +71,8 @@ HALF_CLOSING = 0.25
 hardly anybody asks and leaves at once (judgement)."""
 AT_ONCE = 5 * MS
 """Hardly anybody asks and resets this soon; a device that forges resets to both ends does."""
+UNHEARD = 3
+"""A FIN sent so often with nothing coming back was not lost by chance."""
 TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
 
 
@@ -263,7 +265,8 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
     sure = how.waited.timeout if timeout else 1 - how.waited.timeout
     sure = round(min(sure, 0.97), 2)
     other = OtherCode(ABORT if timeout else TIMEOUT, round(1 - sure, 2))
-    facts = _facts(story, how, end.reset)
+    unheard = fins_in_vain(story) if timeout else 0
+    facts = _facts(story, how, end.reset, unheard)
     answered = turn.response_last_frame if how.cancel is None else 0
     return Judgement(
         code=code,
@@ -273,7 +276,7 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
         frames=frames_of(int(facts["request_frame"]), answered, end.frame),
         ended_by=last.actor if last else None,
         reset=end.reset if not timeout else None,
-        candidates=_who(how, timeout),
+        candidates=_who(how, timeout, unheard),
         alternatives=(other,) if other.confidence >= 0.03 else (),
         facts=facts,
     )
@@ -287,9 +290,19 @@ def _phase(story: Story, how: Leaving) -> Phase:
     return "before_response" if phase in ("idle", "closing") else phase
 
 
-def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
+def _who(how: Leaving, timeout: bool, unheard: int) -> tuple[SideHint, ...]:
     frames = (how.end.frame,)
     late = how.waited.timeout
+    if unheard >= UNHEARD:
+        why = (
+            f"nothing came back to {unheard} FINs, which a host that lives acknowledges: the path "
+            "dropped them, or that host was gone"
+        )
+        return (
+            SideHint("path", round(0.55 * late, 3), why, frames),
+            SideHint("responder", round(0.42 * late, 3), why, frames),
+            SideHint("initiator", round(0.99 - 0.97 * late, 3), why, frames),
+        )
     if timeout:
         why = "the request was delivered and acknowledged, and it did not answer in time"
         return (
@@ -306,7 +319,7 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
     )
 
 
-def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
+def _facts(story: Story, how: Leaving, reset: PacketFact | None, unheard: int) -> dict[str, str]:
     turn = story.turn
     asked, frame = _asked_words(story, how)
     word = how.end.word if how.cancel is None else "RST_STREAM"
@@ -321,6 +334,10 @@ def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, st
         "got": f"{counted(answer_in_time(story), 'byte')} of the answer"
         if how.in_answer
         else "no byte back",
+        "meanwhile": "The host was alive, its program did not answer."
+        if unheard < UNHEARD
+        else f"Its FIN, sent {unheard} times, was not acknowledged either: by then nothing of "
+        f"{story.responder.address} came through, and the answer may have been lost with it.",
         "delivered": "acknowledged" if turn.request_acked else "not fully acknowledged",
     }
 

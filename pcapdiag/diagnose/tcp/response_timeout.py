@@ -63,7 +63,7 @@ KIND = Kind(
     explanation=(
         "{initiator} sent {asked}; {responder} got it ({delivered}) and sent {got}. After "
         "{waited} the initiator {left} ({flags} in frame {end_frame}): {reason}. "
-        "The host was alive, its program did not answer."
+        "{meanwhile}"
     ),
     phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),
     envoy=Envoy("UT", "response timeout"),

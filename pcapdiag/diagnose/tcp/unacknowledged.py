@@ -226,6 +226,18 @@ def has_unacked_data(half: Half) -> bool:
     return seq_after(end, half.acked)
 
 
+def fins_in_vain(story: Story) -> int:
+    """Return how often the initiator sent its FIN with nothing at all coming back.
+
+    A kernel that lives acknowledges it, whatever its program does (RFC 9293 section 3.10.7.4).
+    """
+    fin = story.initiator.fin_frame
+    heard = story.responder.last_frame
+    if not fin or not heard or heard > fin or story.resets or story.icmp:
+        return 0
+    return sum(packet.from_initiator and packet.is_fin for packet in story.packets)
+
+
 def left_unacked(half: Half) -> bool:
     """Return whether an end may have sent what was never acknowledged, seen or not."""
     return has_unacked_data(half) or (half.gaps > 0 and half.acked is not None)

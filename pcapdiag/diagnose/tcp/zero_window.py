@@ -50,7 +50,7 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import SECOND
+from pcapdiag.model.units import SECOND, counted
 
 KIND = Kind(
     code="tcp.zero_window",
@@ -114,11 +114,15 @@ def _had_more(story: Story, initiator: bool, shut: PacketFact) -> bool:
     Linux probes as a keep-alive does, without a byte (measured). Who has no more to send loses
     nothing by a buffer that stays full.
     """
-    probes = any(
-        p.from_initiator == initiator and p.time >= shut.time and p.marks & PROBES
+    return bool(_probes(story, initiator, shut)) or story.half(initiator).unacked > 1
+
+
+def _probes(story: Story, initiator: bool, shut: PacketFact) -> int:
+    """Return how often one end asked for the window since it was shut, as far as it was kept."""
+    return sum(
+        p.from_initiator == initiator and p.time >= shut.time and p.marks & PROBES > 0
         for p in story.packets
     )
-    return probes or story.half(initiator).unacked > 1
 
 
 def _judgement(
@@ -126,7 +130,8 @@ def _judgement(
 ) -> Judgement:
     side = side_of(by_initiator)
     why = "it advertised window 0 itself: its program did not read"
-    number = story.half(not by_initiator).window_probes
+    number = _probes(story, not by_initiator, shut)
+    least = "at least " if story.packets_left_out else ""
     then = "The capture ends there."
     if end is not None:
         who = story.half(end.by_initiator).address
@@ -147,7 +152,7 @@ def _judgement(
             "sender": story.half(not by_initiator).address,
             "stuck": duration(stuck),
             "zero_frame": str(shut.frame),
-            "probes": f"The sender probed {number} times." if number else "",
+            "probes": f"The sender probed {least}{counted(number, 'time')}." if number else "",
             "then": then,
         },
     )

@@ -173,6 +173,15 @@ def recognise(exchange: Exchange) -> LocalReply | None:
     return replace(reply, handed_on=True) if passed_on else reply
 
 
+def is_by_name(exchange: Exchange) -> bool:
+    """Return whether nothing but an empty body under its name shows an answer to be a proxy's own.
+
+    Proxies put that name on an origin's empty answer, too.
+    """
+    reply = exchange.local_reply
+    return reply is not None and reply == _of_empty_body(exchange)
+
+
 def server_product(exchange: Exchange) -> str:
     """Return the product that ``server`` names; empty for none that is known."""
     return _SERVERS.get(re.split(r"[/ ]", exchange.server.lower(), maxsplit=1)[0], "")

@@ -347,3 +347,11 @@ def test_names_are_taken_together_over_clients() -> None:
     other.client = "10.0.0.6"
     (missing,) = missing_names(DnsFacts(failed=[one, other]))
     assert (missing.count, missing.clients) == (2, {CLIENT, "10.0.0.6"})
+
+
+def test_what_icmp_said_of_a_server() -> None:
+    (closed,) = failures(failed("api.example", how="port_closed"))
+    assert closed.severity == "failure"
+    assert closed.title == f"{SERVER} takes no DNS queries: UDP port 53 is closed"
+    (gone,) = failures(failed("api.example", how="unreachable"))
+    assert f"(ip route get {SERVER})" in gone.fixes[0]

@@ -124,10 +124,12 @@ def test_an_answer_told_by_its_call_is_mended_where_its_server_name_says() -> No
     assert "proxy.server" in " ".join(fill(kind_of(judgement.code), judgement, story).fixes)
 
 
-def test_an_empty_503_under_envoy_s_name_is_less_sure() -> None:
-    empty = exchange(status=503, local_reply=LocalReply("envoy", NO_ROUTE))
-    judgement = verdict(after_answer(), empty)
-    assert (judgement.code, judgement.confidence) == ("http.local_reply", 0.8)
+def test_an_empty_503_under_a_proxy_s_name_is_less_sure() -> None:
+    for server, reason in (("envoy", NO_ROUTE), ("Caddy", "no upstream could be used")):
+        reply = LocalReply(server.lower(), reason)
+        empty = exchange(status=503, server=server, length=0, local_reply=reply)
+        judgement = verdict(after_answer(), empty)
+        assert (judgement.code, judgement.confidence) == ("http.local_reply", 0.8)
 
 
 def test_a_reply_that_was_handed_on_is_one_of_the_chain() -> None:

@@ -57,6 +57,53 @@ def test_who_stops_within_its_own_request_is_closed_on(
     assert any("never finished" in note for note in verdict.notes) == (side == "initiator")
 
 
+NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST = OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "code"),
+    [
+        (GET + NEXT, OK, "tcp.closed_before_response"),
+        (GET + NEXT, OK + OK, "ok"),
+        (GET + NEXT, LAST, "ok"),
+        (GET + NEXT, OK.replace(b"HTTP/1.1", b"HTTP/1.0"), "ok"),
+        (GET.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + NEXT, OK, "ok"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 31\r\n\r\n" + NEXT, OK, "ok"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + NEXT, OK, "ok"),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + NEXT, OK, "ok"),
+        (GET + NEXT, b"HTTP/1.1 304 Not Modified\r\nContent-Length: 0\r\n\r\n", "ok"),
+        (GET + b"\r\n", OK, "ok"),
+    ],
+)
+def test_of_several_requests_at_once_only_the_first_is_answered(
+    asked: bytes, said: bytes, code: str
+) -> None:
+    assert len(NEXT) == 31
+    lines = (C("PSH,ACK", asked), S("PSH,ACK", said), C("ACK"))
+    assert judged(*HANDSHAKE, *lines, *HUNG_UP).code == code
+
+
+def test_what_is_told_of_the_pipelined_request_without_an_answer() -> None:
+    lines = (C("PSH,ACK", GET + NEXT), S("PSH,ACK", OK), C("ACK"))
+    verdict = judged(*HANDSHAKE, *lines, *HUNG_UP)
+    assert (verdict.facts["request_bytes"], verdict.facts["turn"]) == ("31 bytes", "2")
+    assert verdict.phase == "before_response"
+    cut = judged(*HANDSHAKE, *lines, S("RST,ACK", win=500))
+    assert cut.code == "tcp.reset_before_response"
+
+
+@pytest.mark.parametrize("lacks", ["midstream", "acked_unseen", "gaps"])
+def test_an_answer_that_the_capture_lacks_was_perhaps_the_first_ones(lacks: str) -> None:
+    lines = (C("PSH,ACK", GET + NEXT), S("PSH,ACK", OK), C("ACK"))
+    story = play(*HANDSHAKE, *lines, *HUNG_UP)
+    assert judge(story, around(story)).code == "tcp.closed_before_response"
+    story = play(*HANDSHAKE, *lines, *HUNG_UP)
+    owner = {"midstream": story, "acked_unseen": story.initiator, "gaps": story.responder}
+    setattr(owner[lacks], lacks, True)
+    assert not judge(story, around(story)).failed
+
+
 def test_the_reset_that_answers_the_fin_is_an_effect() -> None:
     verdict = judged(*ASKED, S("ACK"), S("FIN,ACK"), C("RST,ACK", win=500))
     assert verdict.code == "tcp.closed_before_response"

@@ -365,3 +365,25 @@ def test_a_queue_inside_tls_may_be_waited_on(port: int, sure: float) -> None:
     story.responder.port = port
     verdict = judge(story, around(story))
     assert (verdict.code, verdict.confidence) == ("tcp.response_timeout", sure)
+
+
+@pytest.mark.parametrize(("again", "side"), [(1, "responder"), (2, "path")])
+def test_a_host_that_does_not_acknowledge_the_fin_either_is_out_of_reach(
+    again: int, side: str
+) -> None:
+    fins = tuple(replace(C(FIN, after=200 * 2**n, lost=True), again=True) for n in range(again))
+    lines = (*ASKED, C(FIN, after=8_000, lost=True), *fins)
+    verdict = judged(*lines)
+    assert verdict.code == "tcp.response_timeout"
+    assert max(sides(verdict), key=sides(verdict).__getitem__) == side
+    assert ("was not acknowledged either" in verdict.facts["meanwhile"]) == (side == "path")
+    assert sides(judged(*lines, S("ACK", after=300)))["responder"] > 0.9
+
+
+def test_fins_in_vain_say_nothing_of_who_left_early() -> None:
+    fins = tuple(replace(C(FIN, after=200 * 2**n, lost=True), again=True) for n in range(4))
+    verdict = judged(*ASKED, C(FIN, after=450, lost=True), *fins)
+    assert (verdict.code, max(sides(verdict), key=sides(verdict).__getitem__)) == (
+        "tcp.initiator_abort",
+        "initiator",
+    )

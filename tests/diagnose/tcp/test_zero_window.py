@@ -1,6 +1,18 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, judged, sides
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import (
+    GET,
+    HANDSHAKE,
+    OK,
+    SHORT,
+    C,
+    S,
+    around,
+    judged,
+    play,
+    sides,
+)
 
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", SHORT))
 SHUT = C("ACK", win=0)
@@ -64,4 +76,15 @@ def test_a_full_buffer_hurts_nobody_who_has_no_more_to_send() -> None:
 
 def test_a_probe_without_a_byte_shows_that_there_is_more() -> None:
     probes = (S("ACK", probe=True, after=400), SHUT) * 3
-    assert judged(*ASKED, SHUT, *probes, C("RST,ACK", after=5000)).code == "tcp.zero_window"
+    verdict = judged(*ASKED, SHUT, *probes, C("RST,ACK", after=5000))
+    assert verdict.code == "tcp.zero_window"
+    assert verdict.facts["probes"] == "The sender probed 3 times."
+
+
+def test_only_the_probes_of_the_shut_window_are_counted() -> None:
+    quiet = (*HANDSHAKE, S("ACK", probe=True, after=9000), C("ACK"), *ASKED[len(HANDSHAKE) :])
+    verdict = judged(*quiet, SHUT, *PROBED, C("RST,ACK", after=5000))
+    assert verdict.facts["probes"] == "The sender probed 1 time."
+    story = play(*quiet, SHUT, *PROBED, C("RST,ACK", after=5000), packets_left_out=900)
+    cut = judge(story, around(story))
+    assert cut.facts["probes"] == "The sender probed at least 1 time."
