@@ -124,12 +124,21 @@ def may_cause(effect: LegFailure, call: LegFailure) -> bool:
     """Return whether a failed call fits a client's failure by its ends, its time and its kind."""
     return (
         not is_same_leg(effect, call)
-        and effect.since - SAME_MOMENT <= call.asked <= effect.decided
+        and effect.since - SAME_MOMENT <= _begun(effect, call) <= effect.decided
         and _in_time(effect, call)
         and not _is_anothers(effect, call)
         and fits(effect, call)
         and (not call.suspected or call.exchange is not None or _opened_for_it(effect, call))
     )
+
+
+def _begun(effect: LegFailure, call: LegFailure) -> int:
+    """Return when a call began that may be why an effect failed.
+
+    One that ended before it had asked was made for the connection, and asked, if at all, in vain.
+    """
+    in_vain = effect.decided < call.asked and 0 < call.decided < call.asked
+    return call.opened if in_vain else call.asked
 
 
 def _opened_for_it(effect: LegFailure, call: LegFailure) -> bool:

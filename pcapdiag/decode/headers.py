@@ -483,6 +483,7 @@ class Packet(Tunnels):
             if big16(self.view, o + 6) & 0x1FFF:
                 return _OTHER
             self.version = 4
+            self.quote_ttl = self.view[o + 8]
             self.source_high = 0
             self.source_low = big32(self.view, o + 12)
             self.target_high = 0
@@ -493,6 +494,7 @@ class Packet(Tunnels):
             if self.end - o < 48 or self.view[o + 6] != 6:
                 return _OTHER
             self.version = 6
+            self.quote_ttl = self.view[o + 7]
             self.source_high = big64(self.view, o + 8)
             self.source_low = big64(self.view, o + 16)
             self.target_high = big64(self.view, o + 24)

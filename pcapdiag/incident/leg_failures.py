@@ -65,8 +65,7 @@ def leg_failures(story: Story, judgement: Judgement, context: Context) -> Iterat
 def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
     exchange = _exchange(story, judgement)
     end = _end(story, judgement, exchange)
-    # What was sent behind such an end was read by nobody: a proxy had called before.
-    asked = story.start if judgement.code in UNASKED else _asked(story, exchange)
+    asked = _asked(story, exchange)
     failure = LegFailure(
         stream=story.stream,
         opener=story.initiator.address,
@@ -98,7 +97,9 @@ def _calls_before(story: Story, judgement: Judgement) -> bool:
 
     One that ends TLS calls as soon as the handshake is over (hitch, stunnel: measured).
     """
-    return judgement.code not in REPLIES and (story.turn.index <= 1 or nothing_answered(story))
+    if judgement.code in REPLIES:
+        return False
+    return story.turn.index <= 1 or judgement.code in UNASKED or nothing_answered(story)
 
 
 def _with_answer(failure: LegFailure, story: Story) -> LegFailure:

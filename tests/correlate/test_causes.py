@@ -177,6 +177,14 @@ def test_a_call_that_nothing_answered_is_the_cause_once_it_was_given_up() -> Non
     assert causes(client, dropped(last_try=at(1100))) == {}
 
 
+def test_a_call_that_ended_before_it_asked_was_made_for_the_connection() -> None:
+    client = reply(asked=90, since=at(8), code="tcp.closed_before_request", status=None)
+    call = replace(reset(asked=91, code="tcp.closed_before_request"), opened=at(9))
+    assert causes(client, call) == {0: [1]}
+    assert causes(client, replace(call, opened=at(1))) == {}
+    assert causes(client, replace(call, decided=at(92))) == {}
+
+
 def test_a_proxy_that_goes_on_trying_for_a_client_that_has_left_tried_for_it() -> None:
     left = reply(decided=9000, code="tcp.response_timeout", by="initiator", status=None)
     assert causes(left, dropped(last_try=at(16_000))) == {0: [1]}
