@@ -2,7 +2,8 @@
 
 A proxy shows itself by what it adds: its own replies, its server name, Via and x-envoy-* fields in
 answers; SOCKS; a tunnel granted by CONNECT; X-Forwarded-For and the like, a PROXY header and health
-checks in requests; Istio's ports and ALPN names. An origin does none of that.
+checks in requests; Istio's ports and ALPN names. An origin does none of that. Who is asked for a
+whole URL is taken for a proxy by its client.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ HEALTH_CHECKERS = (
     "load balancer agent",
 )
 """How the user agents of proxies' and platforms' health checks begin, in lower case."""
-GATEWAY_STATUSES = frozenset({502, 503, 504})
-"""Statuses with which only something in front of an origin answers (RFC 9110 section 15.6)."""
+SERVER_ERROR = 500
+"""Own pages below it are those of an origin's server, too: 400, 408, 413 (NGINX)."""
+ABSOLUTE_FORM = ("http://", "https://", "ftp://")
+"""How the target begins in a request to a proxy, and in hardly any other (RFC 9112 3.2.2)."""
 
 _REQUEST_FIELDS = ("x-forwarded-for", "forwarded", "via")
 _RESPONSE_FIELDS = ("via",)
@@ -93,7 +96,9 @@ def is_health_check(user_agent: str) -> bool:
 
 def _is_a_proxys(exchange: Exchange) -> bool:
     own = exchange.local_reply is not None
-    if own and (exchange.status in GATEWAY_STATUSES or exchange.grpc is not None):
+    if own and ((exchange.status or 0) >= SERVER_ERROR or exchange.grpc is not None):
+        return True
+    if exchange.stream_id is None and (exchange.target or "").lower().startswith(ABSOLUTE_FORM):
         return True
     added = exchange.via or exchange.envoy_headers or exchange.upstream_service_time
     return bool(added) or exchange.server.lower() in PROXY_SERVERS

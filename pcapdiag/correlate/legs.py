@@ -21,6 +21,15 @@ SAME_MOMENT = 5 * MS
 AT_ONCE = 50 * MS
 """A proxy hands a failure from one leg to the other within this time."""
 UNUSED_APART = 2 * MS
+UNANSWERED = frozenset(
+    {
+        "tcp.closed_before_request",
+        "tcp.closed_before_response",
+        "tcp.reset_before_request",
+        "tcp.reset_before_response",
+    }
+)
+"""How a TCP proxy ends a client's connection for which its own call failed."""
 DELAYED_CLOSE = 1_200 * MS
 """Envoy ends a broken answer's connection this late: delayed_close_timeout, 1 s (measured)."""
 GAVE_UP = 200 * MS
@@ -115,12 +124,21 @@ def may_cause(effect: LegFailure, call: LegFailure) -> bool:
     """Return whether a failed call fits a client's failure by its ends, its time and its kind."""
     return (
         not is_same_leg(effect, call)
-        and effect.since - SAME_MOMENT <= call.asked <= effect.decided
+        and effect.since - SAME_MOMENT <= _begun(effect, call) <= effect.decided
         and _in_time(effect, call)
         and not _is_anothers(effect, call)
         and fits(effect, call)
         and (not call.suspected or call.exchange is not None or _opened_for_it(effect, call))
     )
+
+
+def _begun(effect: LegFailure, call: LegFailure) -> int:
+    """Return when a call began that may be why an effect failed.
+
+    One that ended before it had asked was made for the connection, and asked, if at all, in vain.
+    """
+    in_vain = effect.decided < call.asked and 0 < call.decided < call.asked
+    return call.opened if in_vain else call.asked
 
 
 def _opened_for_it(effect: LegFailure, call: LegFailure) -> bool:
@@ -129,7 +147,8 @@ def _opened_for_it(effect: LegFailure, call: LegFailure) -> bool:
     A health check of the proxy's that came by chance looks the same.
     """
     at_once = abs(effect.decided - call.decided) <= UNUSED_APART
-    return at_once and effect.code in REPLIES and call.opened >= effect.since - UNUSED_APART
+    told = effect.code in REPLIES or effect.code in UNANSWERED
+    return at_once and told and call.opened >= effect.since - UNUSED_APART
 
 
 def is_same_leg(one: LegFailure, other: LegFailure) -> bool:
@@ -175,8 +194,10 @@ def _differ(mine: str | None, theirs: str | None) -> bool:
 
 def _in_time(effect: LegFailure, call: LegFailure) -> bool:
     if call.is_silent:
-        waited = effect.decided - call.asked
-        return waited >= GAVE_UP and (call.came_up or call.last_try <= effect.decided + SAME_MOMENT)
+        # Who is not told that its client has left goes on trying (docker-proxy, measured).
+        waits = call.came_up or effect.by == "initiator"
+        tried_until = effect.decided + SAME_MOMENT
+        return effect.decided - call.asked >= GAVE_UP and (waits or call.last_try <= tried_until)
     late = effect.decided - call.decided
     ahead = AT_ONCE if call.by == "initiator" else SAME_MOMENT
     return -ahead <= late <= _longest_delay(effect, call)

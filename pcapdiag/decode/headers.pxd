@@ -23,7 +23,7 @@ cdef class Packet(Tunnels):
     cdef public long long bad_checksum
     cdef public unsigned long long hash, numbers, stamps, traits, sizes, fingerprint
     cdef public int is_rare
-    cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full
+    cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full, quote_ttl
     cdef public unsigned long long icmp_high, icmp_low
 
     cpdef void load(self, buffer)

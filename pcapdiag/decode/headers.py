@@ -487,6 +487,7 @@ class Packet(Tunnels):
             if big16(self.view, o + 6) & 0x1FFF:
                 return _OTHER
             self.version = 4
+            self.quote_ttl = self.view[o + 8]
             self.source_high = 0
             self.source_low = big32(self.view, o + 12)
             self.target_high = 0
@@ -498,6 +499,7 @@ class Packet(Tunnels):
                 return _OTHER
             protocol = self.view[o + 6]
             self.version = 6
+            self.quote_ttl = self.view[o + 7]
             self.source_high = big64(self.view, o + 8)
             self.source_low = big64(self.view, o + 16)
             self.target_high = big64(self.view, o + 24)

@@ -12,8 +12,9 @@ from pcapdiag.model.story import Story
 
 STARTUP, SSL_REQUEST = b"\x00\x03\x00\x00", b"\x04\xd2\x16\x2f"
 """Protocol version 3.0, and what is asked in its place before TLS ("Message Formats")."""
-READY = b"Z\x00\x00\x00\x05"
-"""Head of ReadyForQuery, which ends the startup."""
+OF_STARTUP = (b"\0", b"p")
+"""How a client's messages begin until it has a session: a length, or the answer to a password's
+request. All later ones begin with another letter."""
 ERROR, NOTICE = b"E", b"N"
 FATAL = (b"FATAL", b"PANIC")
 ABOUT_THE_SERVER = (b"08", b"53", b"57", b"58", b"XX")
@@ -45,12 +46,20 @@ def last_word(story: Story) -> str:
     while at + HEAD <= len(answer):
         end = at + 1 + int.from_bytes(answer[at + 1 : at + HEAD], "big")
         kind = answer[at : at + 1]
-        if end == len(answer) and kind in (ERROR, NOTICE):
-            return _about_the_server(kind, answer[at + HEAD : end])
+        if kind == ERROR or (kind == NOTICE and end == len(answer)):
+            said = _about_the_server(kind, answer[at + HEAD : end])
+            return said if _only_errors(answer, end) else ""
         if kind not in BEFORE_ROWS or end <= at:
             return ""
         at = end
     return ""
+
+
+def _only_errors(answer: bytes, at: int) -> bool:
+    """Return whether nothing else follows: a pooler adds its own to the server's (measured)."""
+    while answer[at : at + 1] == ERROR and at + HEAD <= len(answer):
+        at += 1 + int.from_bytes(answer[at + 1 : at + HEAD], "big")
+    return at == len(answer)
 
 
 def _about_the_server(kind: bytes, body: bytes) -> str:
@@ -64,4 +73,4 @@ def _about_the_server(kind: bytes, body: bytes) -> str:
 
 def refused_startup(story: Story) -> bool:
     """Return whether that came in place of a session, before any statement was taken."""
-    return bool(last_word(story)) and READY not in story.hello_responder
+    return bool(last_word(story)) and story.turn.request_head.startswith(OF_STARTUP)

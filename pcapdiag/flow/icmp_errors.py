@@ -48,6 +48,7 @@ class IcmpErrors:
         fact = (
             frame, time, p.icmp_version, p.icmp_high, p.icmp_low, p.icmp_type, p.icmp_code,
             p.icmp_mtu, table.from_a, p.seq, p.payload_length, p.icmp_ttl, p.ip_id,
+            p.quote_ttl,
         )  # fmt: skip
         for known in flow.icmp:
             if self.copies.is_same_error(known, fact):

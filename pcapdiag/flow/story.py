@@ -174,7 +174,7 @@ def icmp_facts(flow: Flow) -> tuple[IcmpFact, ...]:
     """Return the ICMP errors that quote a connection's segments."""
     facts = []
     for row in flow.icmp or ():
-        frame, time, version, high, low, kind, code, mtu, from_a, seq, length, ttl, _ = row
+        frame, time, version, high, low, kind, code, mtu, from_a, seq, length, ttl, _, quoted = row
         facts.append(
             IcmpFact(
                 frame=frame,
@@ -188,6 +188,7 @@ def icmp_facts(flow: Flow) -> tuple[IcmpFact, ...]:
                 quoted_seq=seq,
                 quoted_length=length,
                 ttl=ttl,
+                quoted_ttl=quoted,
             )
         )
     return tuple(facts)

@@ -18,6 +18,7 @@ from pcapdiag.diagnose.settled import Suspect, gateway_answers, suspects
 from pcapdiag.diagnose.tcp.data_timeout import KIND as DATA_TIMEOUT
 from pcapdiag.diagnose.tcp.delivered_too_late import is_abandoned
 from pcapdiag.diagnose.tls_asked import unanswered_request
+from pcapdiag.diagnose.tls_state import nothing_answered
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.http import Exchange
@@ -25,6 +26,7 @@ from pcapdiag.model.story import Story
 from pcapdiag.protocols.http.local_reply import is_by_name
 from pcapdiag.protocols.socks import refusal
 
+UNASKED = frozenset({"tcp.closed_before_request", "tcp.reset_before_request"})
 MAX_PER_CONNECTION = 20
 """Failed requests of one connection that other legs are searched for."""
 TRACE_LENGTH = 32
@@ -72,7 +74,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         answerer_port=story.responder.port,
         code=judgement.code,
         phase=judgement.phase,
-        since=asked if judgement.code in REPLIES or story.turn.index > 1 else story.start,
+        since=story.start if _calls_before(story, judgement) else asked,
         asked=asked,
         decided=end.time,
         frame=end.frame or max(judgement.frames, default=story.first_frame),
@@ -89,6 +91,16 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
     if judgement.code == SOCKS:
         return _with_answer(failure, story)
     return failure if exchange is None else _with_content(failure, exchange)
+
+
+def _calls_before(story: Story, judgement: Judgement) -> bool:
+    """Return whether a TCP proxy may have called before its client asked: nothing was answered.
+
+    One that ends TLS calls as soon as the handshake is over (hitch, stunnel: measured).
+    """
+    if judgement.code in REPLIES:
+        return False
+    return story.turn.index <= 1 or judgement.code in UNASKED or nothing_answered(story)
 
 
 def _with_answer(failure: LegFailure, story: Story) -> LegFailure:

@@ -164,6 +164,8 @@ class IcmpFact(msgspec.Struct, frozen=True):
     """Payload length of the quoted segment by its IP header."""
     ttl: int
     """TTL of the ICMP packet itself."""
+    quoted_ttl: int = 0
+    """TTL of the quoted segment as it was when the error was made; 0: not known."""
 
 
 LegKind = Literal["opened", "answered", "closed", "left"]

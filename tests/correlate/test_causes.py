@@ -177,6 +177,19 @@ def test_a_call_that_nothing_answered_is_the_cause_once_it_was_given_up() -> Non
     assert causes(client, dropped(last_try=at(1100))) == {}
 
 
+def test_a_call_that_ended_before_it_asked_was_made_for_the_connection() -> None:
+    client = reply(asked=90, since=at(8), code="tcp.closed_before_request", status=None)
+    call = replace(reset(asked=91, code="tcp.closed_before_request"), opened=at(9))
+    assert causes(client, call) == {0: [1]}
+    assert causes(client, replace(call, opened=at(1))) == {}
+    assert causes(client, replace(call, decided=at(92))) == {}
+
+
+def test_a_proxy_that_goes_on_trying_for_a_client_that_has_left_tried_for_it() -> None:
+    left = reply(decided=9000, code="tcp.response_timeout", by="initiator", status=None)
+    assert causes(left, dropped(last_try=at(16_000))) == {0: [1]}
+
+
 def test_all_tries_are_told_and_the_last_one_is_the_cause() -> None:
     found = causes(
         reply(decided=90),
@@ -381,3 +394,5 @@ def test_a_connection_that_was_not_used_explains_only_the_request_that_it_was_op
     assert causes(nginx, replace(opened, opened=at(7))) == {}, "a health check's"
     assert causes(nginx, replace(opened, decided=at(17))) == {}
     assert causes(nginx, opened, refused(2)) == {0: [2]}, "what surely failed comes first"
+    stream = replace(nginx, code="tcp.reset_before_response", status=None)
+    assert causes(stream, opened) == {0: [1]}, "a TCP proxy has no answer of its own"

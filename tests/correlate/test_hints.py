@@ -42,6 +42,9 @@ def read(**facts: Unpack[ExchangeFields]) -> Hints:
         ({"upstream_service_time": True}, ANSWERS),
         ({"local_reply": LocalReply("nginx"), "status": 502}, ANSWERS),
         ({"local_reply": LocalReply("nginx"), "status": 400}, {}),
+        ({"local_reply": LocalReply("tinyproxy"), "status": 500}, ANSWERS),
+        ({"target": "http://shop.example/cart"}, ANSWERS),
+        ({"target": "/go?to=http://shop.example/"}, {}),
         ({"forwarded": True, "server": "envoy"}, ASKS | ANSWERS),
     ],
 )

@@ -28,7 +28,7 @@ NAMES = [
     "target_port", "seq", "ack", "flags", "window", "option_bytes", "payload_length",
     "payload_captured", "mss", "window_scale", "sack_permitted", "has_timestamps", "tsval",
     "tsecr", "sack_left", "sack_right", "sack_blocks", "multipath", "bad_checksum", "icmp_type", "icmp_code",
-    "icmp_mtu", "icmp_version", "icmp_high", "icmp_low", "icmp_ttl", "quote_full",
+    "icmp_mtu", "icmp_version", "icmp_high", "icmp_low", "icmp_ttl", "quote_full", "quote_ttl",
 ]  # fmt: skip
 EVERY = LINKS | WRAPPINGS
 WRAPPED = [(link, bytes(data)) for link, data, _ in EVERY.values()]

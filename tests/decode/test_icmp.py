@@ -81,6 +81,7 @@ def test_an_icmpv6_error_and_its_quote(message: Layers, code: tuple[int, int], m
 def assert_quoted(p: headers.Packet, source: str, target: str, *, full: bool) -> None:
     assert ends(p) == (number(source), number(target))
     assert (p.source_port, p.target_port, p.seq) == (40000, 443, 0xFFFFFFF0)
+    assert p.quote_ttl == 61
     assert (p.quote_full, p.flags) == ((1, 0x18) if full else (0, 0))
     assert p.payload_length == (len(PAYLOAD) if full else 0)
 

@@ -36,7 +36,8 @@ FIELDS = (
 )
 OF_OTHERS = {
     *("icmp_type", "icmp_code", "icmp_mtu", "icmp_ttl", "icmp_version", "icmp_high", "icmp_low"),
-    *("hash", "pair_hash", "quote_full", "position", "end", "view", "load", "decode", "decode_ip"),
+    *("hash", "pair_hash", "quote_full", "quote_ttl"),
+    *("position", "end", "view", "load", "decode", "decode_ip"),
 }
 """What is asked of packets that are no TCP segments, or is no fact of one."""
 SEED = 0x123456789ABCDEF

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.postgres import last_word
@@ -28,6 +29,7 @@ FULL = message(b"E", b"53300", b"sorry, too many clients already")
 STOPPED = message(b"E", b"57P01", b"terminating connection due to administrator command")
 WARNED = message(b"N", b"57P02", b"terminating connection because of crash", b"WARNING")
 BOUNCER = message(b"E", b"08P01", b"query_wait_timeout")
+SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
 
 
 def started(answer: bytes, *then: Line) -> tuple[Line, ...]:
@@ -56,11 +58,22 @@ def test_the_servers_words_are_told() -> None:
     assert 'after an error of 60 bytes, "sorry, too many clients already", before it' in text
 
 
-@pytest.mark.parametrize("answer", [STOPPED, ROWS + STOPPED, WARNED, BOUNCER, ROWS + WARNED])
+@pytest.mark.parametrize(
+    "answer",
+    [STOPPED, ROWS + STOPPED, WARNED, BOUNCER, ROWS + WARNED, ROWS + STOPPED + BOUNCER],
+)
 def test_a_query_that_the_server_gave_up(answer: bytes) -> None:
     verdict = judged(*asked(answer))
     assert verdict.code == "tcp.closed_before_response"
     assert verdict.notes[0].startswith('Its last word was "')
+
+
+def test_a_query_in_a_session_that_was_to_have_tls() -> None:
+    asks_for_tls = (C("PSH,ACK", SSL_REQUEST), S("PSH,ACK", b"N"), C("ACK"))
+    story = play(*HANDSHAKE, *asks_for_tls, *asked(BOUNCER)[len(HANDSHAKE) :])
+    # What is kept of an end's first bytes is its first answer.
+    story = replace(story, hello_responder=b"N")
+    assert judge(story, around(story)).code == "tcp.closed_before_response"
 
 
 @pytest.mark.parametrize(

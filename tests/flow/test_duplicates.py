@@ -289,4 +289,5 @@ def test_an_error_about_a_segment_that_was_sent_again_is_no_copy(
         wire.add(at, b"\2\0\0\0\0\1\2\0\0\0\0\2" + struct.pack(">H", 0x0800) + datagram)
     told = tell(wire)
     assert len(told.only.icmp) == errors
+    assert {(one.ttl, one.quoted_ttl) for one in told.only.icmp} == {(63, quote[8])}
     assert told.tracker.copies.count == 2 - errors

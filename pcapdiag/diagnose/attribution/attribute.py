@@ -37,7 +37,7 @@ from pcapdiag.diagnose.attribution.resets import (
 from pcapdiag.diagnose.attribution.settle import capture_that_settles, would_settle
 from pcapdiag.diagnose.attribution.silence import weigh_icmp, weigh_silence
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
-from pcapdiag.diagnose.icmp.quoted import is_translated
+from pcapdiag.diagnose.icmp.quoted import hides_its_sender
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import Actor, side_of
@@ -142,7 +142,7 @@ def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attributio
     evidence += [s.evidence() for s in signals]
     by_icmp = story.icmp and judgement.code.startswith(("icmp.", "mtu."))
     device = story.icmp[-1].source if by_icmp else None
-    if by_icmp and is_translated(story, story.icmp[-1]):
+    if by_icmp and hides_its_sender(story, story.icmp[-1]):
         device = None
     result = conclude(story, probabilities, evidence, device=device)
     return _finish(story, context, result)

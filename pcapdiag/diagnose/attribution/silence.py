@@ -10,7 +10,7 @@ from pcapdiag.diagnose.attribution.recurring import idle_silence
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import duration
-from pcapdiag.diagnose.icmp.quoted import is_translated
+from pcapdiag.diagnose.icmp.quoted import hides_its_sender
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
@@ -179,7 +179,7 @@ def weigh_icmp(story: Story) -> list[Signal]:
     if not story.icmp:
         return []
     error = story.icmp[-1]
-    if is_translated(story, error):
+    if hides_its_sender(story, error):
         return []
     quoted_by = story.half(error.from_initiator)
     target = story.half(not error.from_initiator)

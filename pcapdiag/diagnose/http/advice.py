@@ -3,7 +3,7 @@
 Sources: Envoy's docs (route, cluster and access log), Istio's networking reference, NGINX's
 ngx_http_proxy_module, HAProxy's configuration manual (sections 4.2, 8.5 and 9.3), Apache's
 mod_proxy and mod_proxy_balancer, Squid's and Varnish's references, Caddy's reverse_proxy, Traefik's
-serversTransport, lighttpd's mod_proxy.
+serversTransport, lighttpd's mod_proxy, Traffic Server's records.config, H2O's proxy directives.
 """
 
 from __future__ import annotations
@@ -101,6 +101,19 @@ BY_PRODUCT = {
         "connect-timeout, read-timeout, write-timeout of the host in proxy.server",
         "several hosts in proxy.server, with proxy.balance",
         "tail -n 50 /var/log/lighttpd/error.log  # on {responder_ip}",
+    ),
+    "ats": _advice(
+        "remap.config; after an error a host rests (connect.dead_server_timeout)",
+        "proxy.config.http.connect_attempts_timeout, transaction_no_activity_timeout_out",
+        "proxy.config.http.connect_attempts_max_retries",
+        "tail -n 50 /var/log/trafficserver/error.log  # on {responder_ip}",
+    ),
+    "h2o": _advice(
+        "proxy.reverse.url, and proxy.ssl.cafile where that is https",
+        "proxy.timeout.io, proxy.timeout.connect, proxy.timeout.first_byte",
+        "H2O tries no call again: do that in front of it",
+        "curl -s 'http://{responder_host}:{responder_port}/server-status/json'  # where the status "
+        "handler is on",
     ),
 }
 

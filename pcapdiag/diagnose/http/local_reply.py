@@ -21,6 +21,9 @@ How pcapdiag can tell
       before, Apache says nothing and closes on its client, which may try again.
     - No answer in time: lighttpd and Caddy 504, Apache and Go 502.
     - http-proxy-middleware (Node.js) says 504 for refused and reset, Fastify's reply-from 500.
+    - H2O 2.2 and mitmproxy say 502 for all of it; Traffic Server 9.2 502, and 504 for no answer in
+      time; Privoxy 503 for refused, 502 for reset or closed, 504 for no answer in time; tinyproxy
+      500 for no connection, and closes without a word on the rest.
 
 Usual causes
     - What the other leg shows: the upstream refused, reset, closed or never answered.

@@ -4,7 +4,10 @@ What happened
     The SYN, or data, was answered by an ICMP error that says "administratively prohibited".
 
 How pcapdiag can tell
-    ICMP 3/9, 3/10, 3/13, or ICMPv6 1/1, 1/5, 1/6, that quotes a segment of the connection.
+    ICMP 3/9, 3/10, 3/13, or ICMPv6 1/1, 1/5, 1/6, that quotes a segment of the connection. It names
+    its sender; but Linux's NAT writes the address that was called on the error of a router behind
+    it. A router lowers the TTL before it rejects, so the quote has gone a hop further than the
+    error comes back: nobody is named then (the ways there and back may differ, too).
 
 Usual causes
     - A firewall rule that rejects with icmp-admin-prohibited (firewalld's default).
@@ -30,6 +33,8 @@ References
     - RFC 1812 section 5.2.7.1, RFC 4443 section 3.1.
     - Measured in the lab (docs/lab.md): `ip route prohibit` and REJECT give ICMP 3/13, errno 113;
       ICMPv6 1/1 gives errno 13.
+    - Linux nf_nat_icmp_reply_translation (net/netfilter/nf_nat_proto.c), ip_forward
+      (net/ipv4/ip_forward.c).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pcapdiag.diagnose.timing import capture_left
 from pcapdiag.diagnose.work import answer_may_be_missing, connected
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import INITIAL_TTLS, seq_distance
 from pcapdiag.model.story import IcmpFact, Story
 from pcapdiag.model.units import SECOND
 
@@ -159,6 +159,27 @@ def is_translated(story: Story, error: IcmpFact) -> bool:
     return gone and about_itself and error.time - story.start >= NEIGHBOUR_ASKED
 
 
+def hides_its_sender(story: Story, error: IcmpFact) -> bool:
+    """Return whether a NAT wrote the called address on an error, or may have."""
+    return is_translated(story, error) or had_forwarded(story, error)
+
+
+def had_forwarded(story: Story, error: IcmpFact) -> bool:
+    """Return whether who made the called address's error had forwarded the packet, by its TTLs.
+
+    A router lowers the TTL before it rejects (ip_forward in net/ipv4/ip_forward.c; measured), a
+    host that rejects for itself does not: it quotes the packet after as many hops as its error
+    takes back. So does a longer way there than back look.
+    """
+    there = story.half(error.from_initiator)
+    if error.source != story.half(not error.from_initiator).address:
+        return False
+    if not error.quoted_ttl or not there.ttls:
+        return False
+    back = min(first for first in INITIAL_TTLS if first >= error.ttl) - error.ttl
+    return max(there.ttls) - error.quoted_ttl > back
+
+
 def sender_hints(story: Story, error: IcmpFact) -> tuple[SideHint, ...]:
     """Return who sent the error: its source address says it, but for a NAT's."""
     frames = (error.frame,)
@@ -168,6 +189,13 @@ def sender_hints(story: Story, error: IcmpFact) -> tuple[SideHint, ...]:
             "behind it"
         )
         return (SideHint("path", 0.9, why, frames), SideHint("responder", 0.08, why, frames))
+    if had_forwarded(story, error):
+        side = side_of(not error.from_initiator)
+        why = (
+            f"{error.source} bears the ICMP error, and the packet that it quotes had gone a hop "
+            "further than the error came: a router behind a NAT made it, or the ways differ"
+        )
+        return (SideHint("path", 0.6, why, frames), SideHint(side, 0.38, why, frames))
     if error.source == story.half(not error.from_initiator).address:
         side = side_of(not error.from_initiator)
         why = f"the ICMP error came from {error.source} itself: its own firewall, or no listener"

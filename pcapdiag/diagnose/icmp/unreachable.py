@@ -52,6 +52,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.icmp.quoted import (
     fatal,
+    had_forwarded,
     is_translated,
     is_unreachable,
     name_of,
@@ -75,6 +76,10 @@ PORT = (
 SERVICE = (
     "{source} is a translated address (a Kubernetes Service, a load balancer's): which endpoint "
     "behind it is gone, and why is it still listed? kubectl get endpointslices"
+)
+MAYBE_NAT = (
+    "is {source} a translated address (a Kubernetes Service, a published port, a load balancer's)? "
+    "then a rule on the way from there to the endpoint: its NetworkPolicy, a router between"
 )
 ROUTE = "network unreachable, no route: the route on {source}"
 FIRST = {
@@ -130,7 +135,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     if is_translated(story, error):
         return replace(found, fixes=(SERVICE,), commands=BEHIND_NAT)
     said = FIRST.get((error.version, error.type, error.code))
-    return replace(found, fixes=(said,)) if said else found
+    maybe = found.fixes[:1]
+    return replace(found, fixes=(*maybe, said)) if said else found
 
 
 def judged(
@@ -148,6 +154,7 @@ def judged(
     phase = phase_at(story, error.time)
     unseen = only_quoted(story)
     hints = sender_hints(story, error)
+    maybe_nat = had_forwarded(story, error)
     return Judgement(
         code=kind.code,
         failed=True,
@@ -157,6 +164,8 @@ def judged(
         ended_by=end.actor if end else None,
         candidates=hints,
         fix_at=("initiator", "responder") if hints[0].side == "initiator" else (),
+        fixes=(MAYBE_NAT, *kind.fixes) if maybe_nat else (),
+        commands=(*BEHIND_NAT[:1], *kind.commands) if maybe_nat else (),
         facts=_facts(story, error, wanted),
         numbers={"icmp_type": error.type, "icmp_code": error.code},
         notes=(NOT_CAPTURED,) if unseen else (),

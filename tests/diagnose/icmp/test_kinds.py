@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.icmp.quoted import KEPT
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.incident.leg_failures import leg_failures
@@ -193,6 +194,22 @@ def test_a_nat_that_passes_on_in_its_own_name_that_a_host_behind_it_is_gone() ->
 def test_a_host_that_says_it_of_itself(code: int, after: int) -> None:
     verdict = judged(C("SYN"), icmp(3, code, SERVER[0], after=after))
     assert sides(verdict)["responder"] == 0.93
+
+
+@pytest.mark.parametrize(
+    ("quoted", "named"), [(63, "responder"), (62, "unknown"), (0, "responder")]
+)
+def test_a_router_behind_a_nat_lowered_the_ttl_before_it_rejected(quoted: int, named: str) -> None:
+    story = play(C("SYN"), icmp(3, 13, SERVER[0]))
+    error = replace(story.icmp[0], ttl=63, quoted_ttl=quoted)
+    story = replace(story, icmp=(error,))
+    story.initiator.ttls = {64: 1}
+    context = around(story)
+    judgement = judge(story, context)
+    assert judgement.code == "icmp.prohibited"
+    assert attribute(story, judgement, context).side == named
+    asked_for_a_nat = bool(judgement.fixes) and "translated" in judgement.fixes[0]
+    assert asked_for_a_nat == (named == "unknown")
 
 
 def test_an_error_in_mid_use_decides_nothing_for_the_other_legs() -> None:

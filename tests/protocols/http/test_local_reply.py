@@ -197,6 +197,17 @@ def test_envoy_without_a_route() -> None:
             "lighttpd/1.4.69",
             "lighttpd",
         ),
+        (
+            504,
+            b'<H1>Inactivity Timeout</H1>\n<HR>\n\n<FONT FACE="Helvetica,Arial"><B>\nDescription: Too',
+            "ATS/9.2.9",
+            "ats",
+        ),
+        (502, b"connection timeout", "h2o/2.2.5", "h2o"),
+        (502, b"I/O error (head)", "h2o/2.2.5", "h2o"),
+        (503, b"<title>503 - Connect failed (Privoxy@gate)</title>", "", "privoxy"),
+        (502, b"Bad response. The server or forwarder response doesn't look", "", "privoxy"),
+        (502, b"<title>502 Bad Gateway</title>", "mitmproxy 11.0.2", "mitmproxy"),
         (502, b"error code: 502", "cloudflare", "cloudflare"),
     ],
 )
@@ -215,6 +226,7 @@ def test_other_products(status: int, body: bytes, server: str, product: str) -> 
         answer(503, b"the database says: no healthy upstream", "gunicorn"),
         answer(503, b'{"error": "maintenance"}', "nginx"),
         answer(502, b"<h1>502 Bad Gateway</h1>", ""),
+        answer(502, b"connection timeout", "gunicorn"),
         answer(404, NGINX % (b"404 Not Found", b"404 Not Found"), "nginx"),
         answer(500, NGINX % (b"500 Internal Server Error", b"500 Internal Server Error"), "nginx"),
     ],
@@ -228,6 +240,7 @@ def test_what_an_origin_said_is_none(exchange: Exchange) -> None:
     [
         answer(503, CONNECT + b"reset reason: overflow", "envoy", upstream_service_time=True),
         answer(502, NGINX % (b"502 Bad Gateway", b"502 Bad Gateway"), "envoy"),
+        answer(502, NGINX % (b"502 Bad Gateway", b"502 Bad Gateway"), "ATS/9.2.9"),
     ],
 )
 def test_what_a_proxy_handed_on_says_so(exchange: Exchange) -> None:
