@@ -46,6 +46,8 @@ class LegFailure(msgspec.Struct, frozen=True):
     decided: int
     frame: int
     by: Actor | None = None
+    sure: float = 1.0
+    """Probability of its code."""
     side: Actor | None = None
     """Who did it, where the failure's own logic says so."""
     opened: int = 0
@@ -103,6 +105,11 @@ class LegFailure(msgspec.Struct, frozen=True):
     def own_stream(self) -> int:
         """Its stream as Wireshark numbers it."""
         return self.stream if self.there is None else self.there
+
+    @property
+    def waited(self) -> int:
+        """How long it was waited for, nanoseconds, until somebody ended it."""
+        return self.decided - self.asked
 
     @property
     def ended_at(self) -> int:

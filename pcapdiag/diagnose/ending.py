@@ -58,7 +58,8 @@ def ending(story: Story) -> Ending | None:
     words = _in_order(story, _closing_words(story))
     first = words[0] if words else None
     fin = first is not None and first.word == "FIN" and first.by_initiator
-    half = half_closed(story) and not _gave_up_in_tls(story) and not _cannot_finish(story)
+    left = _gave_up_in_tls(story) or _cannot_finish(story) or _aborted_at_once(story)
+    half = half_closed(story) and not left
     if fin and story.turn.index and (half or _lost_its_answer(story)):
         return words[1] if len(words) > 1 else None
     return first
@@ -83,6 +84,21 @@ def _cannot_finish(story: Story) -> bool:
     if facts is None or facts.incomplete or facts.client_finished:
         return False
     return facts.server_hello is not None
+
+
+def _aborted_at_once(story: Story) -> bool:
+    """Return whether the first bytes behind the initiator's FIN made it reset, with more to come.
+
+    Its program had left, and had only not closed for reading: HAProxy at its timeouts (measured).
+    """
+    fin, half = story.initiator.fin_frame, story.responder
+    resets = (r for r in story.resets if r.from_initiator and r.frame > fin and r.has_ack)
+    reset = next(resets, None)
+    behind = (p for p in story.packets if p.frame > fin and not p.from_initiator and p.length)
+    first = next(behind, None)
+    if reset is None or first is None or seq_distance(half.data_end, reset.ack) <= 0:
+        return False
+    return 0 <= reset.time - first.time <= LEFT_AT_ONCE + round_trip(story)
 
 
 def gave_up(story: Story, end: Ending | None) -> str:

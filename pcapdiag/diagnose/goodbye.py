@@ -292,9 +292,12 @@ def _quits(turn: Turn) -> bool:
 
 
 def _may_be_http2(story: Story) -> bool:
+    """Return whether HTTP/2 was offered, or snaplen cut off what the client offered."""
     facts = tls_facts(story)
     hello = facts.client_hello if facts is not None else None
-    return hello is None or "h2" in hello.alpn
+    if facts is None or hello is None:
+        return True
+    return "h2" in hello.alpn or (facts.incomplete and not hello.alpn)
 
 
 def _tls_asks(head: bytes, index: int, shortest: int) -> bool:

@@ -141,6 +141,19 @@ def gave_up(story: Story, context: Context, leg: str, *, again: bool = False) ->
     return _left(story, context, TIMEOUT, MOST_SURE, why)
 
 
+def held_up_its_client(
+    story: Story, context: Context, leg: str, timeout: float
+) -> Judgement | None:
+    """Return the verdict where an initiator left as its own client had lost patience.
+
+    ``timeout`` is the probability that the client had.
+    """
+    if sending_request(story):
+        return None
+    why = f"its own client gave up at that moment ({leg})"
+    return _left(story, context, TIMEOUT, timeout, why)
+
+
 def followed_its_client(story: Story, context: Context, leg: str) -> Judgement | None:
     """Return the verdict where an initiator left because its own client had."""
     why = f"its own client had left just before ({leg})"

@@ -9,7 +9,7 @@ cdef long long SILENT, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES
 
 cpdef void fold(Flow flow)
 @cython.locals(host=Host)
-cdef void _fold_half(HalfFlow f)
+cdef void _fold_half(HalfFlow f, HalfFlow r)
 @cython.locals(initiator=HalfFlow, responder=HalfFlow, host=Host, endpoint=Endpoint)
 cdef void _fold_endpoint(Flow flow)
 @cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, quiet=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict, when=dict, first=cython.longlong, last=cython.longlong)

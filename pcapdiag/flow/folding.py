@@ -18,19 +18,21 @@ MAX_QUIET_TIMES = 64
 
 def fold(flow: Flow) -> None:
     """Add a finished connection to what is known of its hosts and its endpoint."""
-    _fold_half(flow.a)
-    _fold_half(flow.b)
+    _fold_half(flow.a, flow.b)
+    _fold_half(flow.b, flow.a)
     _fold_endpoint(flow)
     if flow.pause > 0:
         _note_closed_idle(flow)
 
 
-def _fold_half(f: HalfFlow) -> None:
+def _fold_half(f: HalfFlow, r: HalfFlow) -> None:
     host = f.host
     host.packets += f.packets
     host.ids_zero += f.ids_zero
     host.sent += f.sent
     host.received += f.received
+    host.sent_to += r.sent
+    host.received_for += r.received
     host.bad_checksums += f.bad_checksums
     host.super_segments += f.super_segments
     host.duplicates += f.duplicates

@@ -15,6 +15,7 @@ cdef class Place:
 cdef class Host:
     cdef public unsigned long long high, low
     cdef public long long version, packets, ids_zero, min_rtt, sent, received, bad_checksums
+    cdef public long long sent_to, received_for
     cdef public long long super_segments, opened, answered, translated, duplicates
     cdef public dict ttls
     cdef public dict reset_ttls

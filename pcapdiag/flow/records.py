@@ -41,6 +41,8 @@ class Host:
         self.min_rtt = 0
         self.sent = 0
         self.received = 0
+        self.sent_to = 0
+        self.received_for = 0
         self.bad_checksums = 0
         self.super_segments = 0
         self.opened = 0

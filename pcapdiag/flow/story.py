@@ -306,6 +306,7 @@ def host_facts(host: Host) -> HostFacts:
         min_rtt=host.min_rtt or None,
         sent_by_capture_host=host.sent,
         received_by_capture_host=host.received,
+        passed_to=host.sent_to > host.received_for,
         bad_checksums=host.bad_checksums,
         super_segments=host.super_segments,
         duplicates=host.duplicates,

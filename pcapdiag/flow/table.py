@@ -213,9 +213,8 @@ class Table:
             flow.a_opened = 0
         elif (p.version, p.target_high, p.target_low, p.target_port) in endpoints:
             flow.a_opened = 1
-        elif p.source_port < 1024 <= p.target_port:
-            flow.a_opened = 0
-        elif p.source_port < 32768 <= p.target_port:
+        elif p.source_port < p.target_port:
+            # A proxy's own ports may begin at 1024 (ip_local_port_range), hardly below a service's.
             flow.a_opened = 0
 
     def begin(self, flow: Flow, time: int) -> int:

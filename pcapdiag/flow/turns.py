@@ -332,16 +332,15 @@ def note_request_acked(p: Packet, flow: Flow, r: HalfFlow, time: int) -> None:
 
 
 def _opener_by_content(p: Packet, flow: Flow, opened: int) -> int:
-    """Correct a guessed initiator when the responder's first bytes are a request."""
-    if opened or p.payload_captured < 6:
-        return opened
-    start = bytes(p.view[p.payload : p.payload + 6])
-    is_hello = start[0] == 0x16 and start[1] == 3 and start[5] == 1
-    if not is_hello and not start.startswith((b"GET ", b"POST ", b"PUT ", b"HEAD ", b"PRI * ")):
+    """Correct a guessed initiator whose first bytes are an answer, or the responder's a request."""
+    start = bytes(p.view[p.payload : p.payload + min(p.payload_captured, 6)])
+    hello = start[5:] if start[:2] == b"\x16\3" else b""
+    answers = hello == b"\2" or start == b"HTTP/1"
+    asks = hello == b"\1" or start.startswith((b"GET ", b"POST ", b"PUT ", b"HEAD ", b"PRI * "))
+    if not (answers if opened else asks):
         return opened
     flow.a_opened = 1 - flow.a_opened
-    flow.inferred = 1
-    return 1
+    return 1 - opened
 
 
 def _start_of_turn(p: Packet, seq: int, known: int, acked: int) -> int:

@@ -79,6 +79,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         decided=end.time,
         frame=end.frame or max(judgement.frames, default=story.first_frame),
         by=end.by,
+        sure=judgement.confidence,
         side=_side(judgement),
         opened=story.start if story.syn_count else 0,
         tunnel=_is_tunnel(story),

@@ -24,6 +24,7 @@ from pcapdiag.diagnose.settled import (
     confirm,
     followed_its_client,
     gave_up,
+    held_up_its_client,
     mark_gateway_answers,
     mark_handed_on,
     never_acknowledged,
@@ -155,8 +156,9 @@ class ProxyLegs(msgspec.Struct):
             if cause.code == UNTOLD and cause.is_silent:
                 settle = never_acknowledged if cause.came_up else never_connected
                 return settle(story, context)
-            left = cause.code == LEFT and effect.code == GIVEN_UP
-            if left or (cause.code in {LEFT, GIVEN_UP} and effect.code in REPLIES):
+            if cause.code == LEFT and effect.code == GIVEN_UP and cause.waited >= effect.waited / 2:
+                return held_up_its_client(story, context, effect.place, effect.sure)
+            if cause.code in {LEFT, GIVEN_UP} and effect.code in REPLIES:
                 return gave_up(story, context, effect.place)
         following = self._tried_again.get(number)
         if following is not None:

@@ -87,6 +87,9 @@ class HostFacts(msgspec.Struct):
     """Packets that a cooked capture marks as sent by the capturing host."""
     received_by_capture_host: int = 0
     """Packets of this address that a cooked capture marks as addressed to the capturing host."""
+    passed_to: bool = False
+    """Most of what goes to this address is marked as sent by the capturing host: a router, which
+    captured what leaves it."""
     bad_checksums: int = 0
     """Its packets with a wrong TCP checksum: many of them show the capturing host (offload)."""
     super_segments: int = 0

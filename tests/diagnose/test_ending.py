@@ -30,6 +30,16 @@ def test_an_initiator_that_reads_on_after_its_fin_has_not_ended_it() -> None:
     assert ending(play(*HANDSHAKE, *lines)) is None
 
 
+def test_who_resets_at_the_first_bytes_behind_its_fin_had_left() -> None:
+    asked = (C("PSH,ACK", GET), S("ACK"), C("FIN,ACK", after=1000), S("PSH,ACK", OK, after=30))
+    aborted = (C("ACK", after=0.02), C("RST,ACK", win=500))
+    more = S("PSH,ACK", OK)
+    for lines, frame in (((*aborted, more, C("RST")), 6), (aborted, 9)):
+        end = ending(play(*HANDSHAKE, *asked, *lines))
+        assert end is not None
+        assert (end.actor, end.frame) == ("initiator", frame)
+
+
 def test_an_answer_that_got_lost_behind_a_half_close_does_not_end_it() -> None:
     asked = (C("PSH,ACK", GET), C("FIN,ACK"), S("ACK"))
     lost = (S("PSH,ACK", OK, after=2000, lost=True), S("PSH,ACK", again=True, after=300, lost=True))

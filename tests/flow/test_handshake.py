@@ -155,7 +155,8 @@ def test_a_capture_that_starts_with_the_syn_ack_knows_who_opened() -> None:
 
 @pytest.mark.parametrize("first", ["c", "s"])
 @pytest.mark.parametrize(
-    ("client_port", "server_port"), [(40000, 443), (2000, 80), (40000, 8080), (61000, 31000)]
+    ("client_port", "server_port"),
+    [(40000, 443), (2000, 80), (40000, 8080), (61000, 31000), (20500, 8080)],
 )
 def test_started_in_the_middle_the_lower_port_answers(
     first: str, client_port: int, server_port: int
@@ -201,6 +202,19 @@ def test_started_in_the_middle_a_request_says_who_opened(request_bytes: bytes) -
     story = tell(wire).only
     assert (story.initiator.port, story.initiator_inferred) == (8080, True)
     assert (story.turn.request_head, story.turn.response_bytes) == (request_bytes, 17)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\n", b"\x16\3\3\0\x50\2\0"])
+def test_started_in_the_middle_an_answer_says_who_did_not_open(answer: bytes) -> None:
+    wire = Wire()
+    link = Link(
+        wire,
+        End("10.0.0.1", 5000, 0, b"\2\0\0\0\0\1"),
+        End("10.0.0.2", 9000, 0, b"\2\0\0\0\0\2"),
+    )
+    link.s(0, "PA", 5, 5, answer)
+    link.c(1, "A", 5, 5 + len(answer))
+    assert opened_by(wire) == (5000, True)
 
 
 def test_first_bytes_that_are_no_request_leave_the_guess() -> None:

@@ -154,12 +154,15 @@ def _by_router(view: ResetView) -> bool:
 def _sent(view: ResetView, others: set[int]) -> Signal | None:
     end, reset = view.end.address, view.reset
     own = end in view.context.capture_hosts
-    if others <= {SENT_BY_US} and (own or (others and not _translated(view))):
+    peers = {p.direction for p in view.peer_earlier}
+    # A router that captures what leaves it sends what both ends say.
+    ours = others <= {SENT_BY_US} and SENT_BY_US not in peers
+    if ours and (own or (others and not _translated(view))):
         detail = f"{view.word} was sent by the captured host, which is {end} itself"
         return signal("left_captured_host", view.side, detail, (reset.frame,))
     if not others or SENT_BY_US in others:
         return None
-    peer_is_here = {p.direction for p in view.peer_earlier} == {SENT_BY_US}
+    peer_is_here = peers == {SENT_BY_US}
     maker = f"{view.peer.address} itself" if peer_is_here else "a device between the two ends"
     detail = (
         f"{view.word} bears the address of {end}, whose other packets came in from outside, but "

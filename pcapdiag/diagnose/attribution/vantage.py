@@ -102,14 +102,14 @@ def _lowered(half: Half, context: Context) -> bool | None:
 
 
 def _sends_here(host: HostFacts) -> bool:
-    """Whether the capturing host sends with this address, more than RSTs.
+    """Whether the capturing host sends with this address, more than RSTs, and nothing to it.
 
     A firewall on it answers with RST in the name of others, and its NAT writes the address of a
     service on what the servers behind send.
     """
     if is_loopback(host.address):
         return True
-    if host.translated:
+    if host.translated or host.passed_to:
         return False
     sent, came = host.sent_by_capture_host, host.received_by_capture_host
     spoke = sent > sum(host.reset_ttls.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http2.errors import NO_ERROR
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import Exchange, GoAway
@@ -43,8 +44,26 @@ def drained(story: Story) -> GoAway | None:
 
 
 def first_open(story: Story) -> Exchange | None:
-    """Return the first stream that nobody had ended when the story ended; None without one."""
-    return next((one for one in streams(story) if is_unfinished(one)), None)
+    """Return the first stream that nobody had ended when the story was; None without one."""
+    left = _left_at(story)
+    return next((one for one in streams(story) if _is_open(one, left)), None)
+
+
+def _is_open(exchange: Exchange, left: int | None) -> bool:
+    """Return whether an answer's end did not come, or not before its reader had ``left`` (ns)."""
+    late = left is not None and exchange.complete and (exchange.response_end_time or 0) > left
+    return late or is_unfinished(exchange)
+
+
+def _left_at(story: Story) -> int | None:
+    """Return when the initiator left so that its host answered by RST what came later; or None.
+
+    Else it may only have closed its own direction.
+    """
+    end = ending(story)
+    if end is None or not end.by_initiator:
+        return None
+    return end.time if any(reset.from_initiator for reset in story.resets) else None
 
 
 def tells_all(story: Story) -> bool:

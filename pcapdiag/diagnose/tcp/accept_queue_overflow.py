@@ -212,7 +212,7 @@ def _judgement(
 
 def _stalls_elsewhere(story: Story, context: Context) -> bool:
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    return endpoint.unanswered > 0
+    return endpoint.unanswered > 0 and endpoint.last_established > story.established_time
 
 
 def _who(

@@ -61,6 +61,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
+from pcapdiag.diagnose.icmp.quoted import sender_hints
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
@@ -77,7 +78,7 @@ from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import seq_after
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import IcmpFact, Story
 from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
@@ -255,6 +256,9 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     """Return who may have let the data go unacknowledged: the end that should have, or the path."""
     silent = side_of(not stuck.by_initiator)
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
+    refused = _refused(story, stuck)
+    if refused is not None:
+        return sender_hints(story, refused)
     if address in context.capture_hosts and not stuck.hole:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
         return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
@@ -272,12 +276,16 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
         return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
-    refused = next((fact for fact in story.icmp if fact.time >= stuck.first_time), None)
-    if refused is not None and stuck.by_initiator and refused.source != address:
-        why = f"{refused.source} said by ICMP that it did not pass the data on"
-        return (SideHint("path", 0.92, why, (refused.frame,)), SideHint(silent, 0.05, why, frames))
     why = "nothing came back, as through a path that drops; a host that died looks the same"
     return (SideHint("path", 0.62, why, frames), SideHint(silent, 0.35, why, frames))
+
+
+def _refused(story: Story, stuck: Stuck) -> IcmpFact | None:
+    """Return the ICMP error by which somebody said that it did not take the data."""
+    if stuck.hole or stuck.bare:
+        return None
+    quoted = (error for error in story.icmp if error.from_initiator == stuck.by_initiator)
+    return next((error for error in quoted if error.time >= stuck.first_time), None)
 
 
 def _sender(story: Story, stuck: Stuck) -> str:

@@ -100,6 +100,8 @@ ABANDONED = 150 * MS
 """... or one to a program's connect (scanners send SYNs without a window scale) that took this."""
 PROMPT_SHARE = 0.2
 """A SYN-ACK within this share of the whole time was not what took long."""
+AS_EVER = 2
+"""The way to the initiator and back took no more than this many times the shortest there was."""
 STILL_DUE = 3 * SECOND
 """Silence after the last SYN-ACK from which the handshake counts as given up."""
 TRIES = 3
@@ -239,15 +241,22 @@ def _abandoned(story: Story, context: Context, reset: PacketFact) -> Judgement |
     prompt = delay < PROMPT_SHARE * whole
     took = f"answered {duration(whole - delay)} later with RST" if prompt else "answered with RST"
     what = f"had given up when it came and {took} (frame {reset.frame})"
-    who = _who_was_late(story, context, prompt)
+    who = _who_was_late(story, context, whole - delay, prompt=prompt)
     return _judgement(story, 0.93 if late else 0.7, what, reset, who)
 
 
-def _who_was_late(story: Story, context: Context, prompt: bool) -> tuple[SideHint, ...]:
+def _who_was_late(
+    story: Story, context: Context, behind: int, *, prompt: bool
+) -> tuple[SideHint, ...]:
+    """Return who made a SYN-ACK too late whose RST came ``behind`` ns after it."""
     frames = story.syn_ack_frames[:1]
     if prompt and vantage(story, context).place == "initiator":
         why = "the SYN-ACK came in time to the initiator's link, where the capture was taken"
         return (SideHint("initiator", 0.8, why, frames), SideHint("path", 0.15, why, frames))
+    usual = context.host(story.initiator.address).min_rtt or 0
+    if prompt and behind < max(LATE, AS_EVER * usual):
+        why = "it may always be so far to the initiator, and that one may wait too short a time"
+        return (SideHint("initiator", 0.6, why, frames), SideHint("path", 0.35, why, frames))
     if prompt:
         why = "the SYN-ACK passed the capture in time, and was late behind it"
         return (SideHint("path", 0.85, why, frames), SideHint("initiator", 0.1, why, frames))

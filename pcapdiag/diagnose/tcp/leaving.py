@@ -126,6 +126,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         return None
     awaits = asks_for_answer(story) and not (tells_all(story) and first_open(story) is None)
     unread = turn.response_bytes > 0 and awaits and _left_bytes_unread(story, end)
+    if unread and not answer_in_time(story):
+        return Leaving(end, _weighed(story, context, turn.request_last_time, end), False)
     if state is Work.ANSWERING or unread:
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):

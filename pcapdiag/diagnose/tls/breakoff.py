@@ -8,9 +8,9 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.timing import duration, round_trip
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -25,11 +25,14 @@ from pcapdiag.diagnose.tls_state import (
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.application import Application
 from pcapdiag.model.moment import moment
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
-from pcapdiag.model.units import SECOND
+from pcapdiag.model.units import MS, SECOND
 from pcapdiag.protocols.tls.numbers import ALERT
 
+OVERDUE, OVERDUE_TRIPS = 100 * MS, 2
+"""Without any answer to its hello after so long, and so many round trips, a client had waited."""
 REFUSED_WITHIN = 10 * SECOND
 """A server that closes later than this after the client's Finished had not refused it."""
 
@@ -56,6 +59,34 @@ class BreakOff(msgspec.Struct, frozen=True):
     def last(self) -> Record | None:
         """The last record before the end."""
         return self.records[-1] if self.records else None
+
+
+def left_unheard(story: Story, found: BreakOff) -> bool:
+    """Return whether a client left that had heard nothing since its hello, longer than is usual.
+
+    A server answers a hello within a round trip and milliseconds.
+    """
+    hello, end, isn = found.facts.client_hello, found.end, story.responder.isn
+    if hello is None or isn is None or not end.by_initiator:
+        return False
+    acked = story.initiator.fin_ack if end.reset is None else end.reset.ack
+    bare = end.reset is not None and not end.reset.has_ack
+    heard = not found.unanswered_hello if bare else seq_distance(acked, isn) > 1
+    overdue = max(OVERDUE, OVERDUE_TRIPS * round_trip(story))
+    return not heard and end.time - hello.time >= overdue
+
+
+UNHEARD = "too little patience, a program that hangs and a loss on the way look the same"
+
+
+def who_left_unheard(found: BreakOff) -> tuple[SideHint, ...]:
+    """Return who may be to blame where a client left unheard."""
+    frames = (found.end.frame,)
+    return (
+        SideHint("initiator", 0.5, UNHEARD, frames),
+        SideHint("responder", 0.3, UNHEARD, frames),
+        SideHint("path", 0.18, UNHEARD, frames),
+    )
 
 
 def open_handshake(story: Story) -> TlsFacts | None:

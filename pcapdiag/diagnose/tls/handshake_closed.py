@@ -51,7 +51,13 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.timing import round_trip
-from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off, broken_off
+from pcapdiag.diagnose.tls.breakoff import (
+    BreakOff,
+    break_off,
+    broken_off,
+    left_unheard,
+    who_left_unheard,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -104,7 +110,9 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if found is None or found.end.reset is not None:
         return None
     return replace(
-        broken_off(story, KIND.code, found), candidates=_who(found), fixes=_fixes(story, found)
+        broken_off(story, KIND.code, found),
+        candidates=_who(story, found),
+        fixes=_fixes(story, found),
     )
 
 
@@ -125,7 +133,9 @@ def _changed_its_mind(story: Story, found: BreakOff) -> bool:
     return hello is not None and found.end.time - hello.time < round_trip(story)
 
 
-def _who(found: BreakOff) -> tuple[SideHint, ...]:
+def _who(story: Story, found: BreakOff) -> tuple[SideHint, ...]:
+    if left_unheard(story, found):
+        return who_left_unheard(found)
     frames = (found.end.frame,)
     return (
         SideHint(found.end.actor, 0.97, "the FIN is in order and bears its address", frames),

@@ -49,7 +49,13 @@ from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts
-from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off, broken_off
+from pcapdiag.diagnose.tls.breakoff import (
+    BreakOff,
+    break_off,
+    broken_off,
+    left_unheard,
+    who_left_unheard,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -95,15 +101,17 @@ def match(story: Story, _context: Context) -> Judgement | None:
         judgement,
         frames=frames_of(found.hello_frame, last, found.end.frame),
         reset=found.end.reset,
-        candidates=_who(found),
+        candidates=_who(story, found),
         facts=reset_facts(story, found.end) | judgement.facts,
     )
 
 
-def _who(found: BreakOff) -> tuple[SideHint, ...]:
+def _who(story: Story, found: BreakOff) -> tuple[SideHint, ...]:
     """Return no hint for a server's RST: the prior after a ClientHello is attribution's own."""
     if not found.end.by_initiator:
         return ()
+    if left_unheard(story, found):
+        return who_left_unheard(found)
     why = "clients that give up in a handshake reset it"
     frames = (found.end.frame,)
     return (SideHint("initiator", 0.92, why, frames), SideHint("path", 0.08, why, frames))

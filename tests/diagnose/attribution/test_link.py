@@ -80,6 +80,11 @@ def test_a_reset_leaving_the_captured_host_was_sent_by_it() -> None:
     assert found.weight == 3.0
 
 
+def test_a_reset_that_a_router_passed_on_like_both_ends_packets_left_no_end() -> None:
+    exchange = cooked(client=4, server=4)
+    assert link.direction(seen(exchange, exchange.live_reset())) is None
+
+
 @pytest.mark.parametrize(("came", "expected"), [(0, 3.0), (4, 3.0), (10, None)])
 def test_a_nat_hands_on_what_came_in_under_another_port(came: int, expected: float | None) -> None:
     exchange = cooked(client=0, server=4)

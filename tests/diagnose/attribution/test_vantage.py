@@ -30,6 +30,15 @@ def test_a_router_that_passes_packets_on_is_not_their_host() -> None:
     assert capture_hosts(context) == frozenset()
 
 
+def test_what_a_router_captures_on_its_way_out_is_not_its_own() -> None:
+    """tcpdump -i any -Q out: both ends' packets are marked as sent."""
+    context = hosts(
+        HostFacts(CLIENT, packets=50, sent_by_capture_host=50, passed_to=True),
+        HostFacts(SERVER, packets=40, sent_by_capture_host=40, passed_to=True),
+    )
+    assert capture_hosts(context) == frozenset()
+
+
 def test_checksums_left_to_the_card_are_the_capturing_hosts() -> None:
     context = hosts(HostFacts(CLIENT, packets=17, bad_checksums=17), HostFacts(SERVER, packets=15))
     assert capture_hosts(context) == {CLIENT}

@@ -70,6 +70,13 @@ def test_every_open_stream_failed(end: tuple[Line, ...]) -> None:
     assert fill(kind_of(other.judgement.code), other.judgement, story).explanation
 
 
+def test_an_answer_that_its_readers_host_met_by_reset_came_too_late() -> None:
+    late = answered(3, asked=10, took=4000)
+    left = (C("FIN,ACK", after=3000), S("ACK"), S("PSH,ACK", bytes(23), after=1000))
+    assert judged(http2(answered(1), late), *left, C("RST")).code == "tcp.response_timeout"
+    assert judged(http2(answered(1), late), *left, C("ACK")).code == "ok"
+
+
 def test_a_call_that_need_not_answer_yet_may_be_left() -> None:
     call = request(1, grpc=GrpcFacts("shop.Cart", "Watch"))
     assert judged(http2(call), *CLIENT_CLOSES).code == "ok"

@@ -238,6 +238,15 @@ def test_a_device_that_says_by_icmp_that_it_does_not_pass_data_on() -> None:
     assert sides(verdict)["path"] > 0.9
 
 
+def test_who_refuses_the_data_by_icmp_says_so_whatever_else_it_sends() -> None:
+    """A rule of the host's own firewall; its program goes on repeating what it has to say."""
+    alive = replace(EXCHANGE[2], after=300, lost=True)
+    tries = (OWN, icmp(3, 13, "10.0.2.7"), *again(OWN, 200, 400), alive, *again(OWN, 800, 1600))
+    verdict = judged(*HANDSHAKE, *EXCHANGE, *tries, left=30)
+    assert verdict.code == "tcp.data_timeout"
+    assert sides(verdict)["responder"] > 0.9
+
+
 CLOSED = (OWN, *again(OWN, 200, 400, 800, 1600), C("FIN,ACK", after=900))
 
 

@@ -89,6 +89,18 @@ def test_seen_at_the_responder_the_reset_is_what_comes_late() -> None:
     assert sides(verdict)["path"] > 0.8
 
 
+def test_nobody_is_named_where_the_way_may_always_be_longer_than_the_initiator_waits() -> None:
+    story = play(SYN, SYN_ACK, C("RST", after=300))
+    story.initiator.window_scale = 7
+    verdict = judge(story, around(story))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert max(sides(verdict).values()) < 0.8
+    far = play(SYN, SYN_ACK, C("RST", after=1400))
+    context = around(far)
+    context.hosts[far.initiator.address] = HostFacts(far.initiator.address, min_rtt=800 * MS)
+    assert max(sides(judge(far, context)).values()) < 0.8
+
+
 def test_a_syn_ack_that_came_to_the_initiators_link_in_time_was_late_in_its_host() -> None:
     story = play(SYN, S("SYN,ACK", after=0.3, ttl=51), C("RST", after=1400))
     verdict = judge(story, around(story))

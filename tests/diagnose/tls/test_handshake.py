@@ -14,7 +14,7 @@ from pcapdiag.model.application import Protocol
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.tls import Message
-from tests.diagnose.playbook import START, C, S, again, around, sides
+from tests.diagnose.playbook import START, C, Line, S, again, around, sides
 from tests.diagnose.tls.scenes import (
     ACKED,
     CCS,
@@ -153,6 +153,20 @@ def test_a_client_that_leaves_soon_had_no_time_to_lose_patience() -> None:
     verdict = told(HELLO, ACKED, C("FIN,ACK", after=37))
     assert verdict.code == "tls.handshake_closed"
     assert verdict.alternatives[0].code == "tcp.initiator_abort"
+
+
+@pytest.mark.parametrize(
+    "left", [C("FIN,ACK", after=320), C("RST,ACK", win=500, after=320)], ids=["FIN", "RST"]
+)
+def test_a_client_that_left_unheard_after_more_than_an_answer_takes_is_not_blamed(
+    left: Line,
+) -> None:
+    at = replace(hello(), time=scene(HELLO, ACKED, left).turn.request_time)
+    verdict = told(HELLO, ACKED, left, client_hello=at)
+    assert verdict.code.startswith("tls.handshake_")
+    assert max(sides(verdict).values()) == 0.5
+    soon = told(HELLO, ACKED, replace(left, after=37), client_hello=at)
+    assert sides(soon)["initiator"] > 0.9
 
 
 def test_a_client_that_leaves_before_an_answer_can_come_had_none_to_refuse() -> None:

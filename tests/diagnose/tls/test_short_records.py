@@ -26,7 +26,12 @@ NAME = "a-service-with-a-long-name.example"
 
 
 def used(
-    last: int, alpn: tuple[str, ...] = ("http/1.1",), port: int = 443, after: float = 9_160
+    last: int,
+    alpn: tuple[str, ...] = ("http/1.1",),
+    port: int = 443,
+    after: float = 9_160,
+    *,
+    cut: bool = False,
 ) -> Story:
     """One request and its answer, then a record of ``last`` bytes; 9 s later it leaves."""
     shaken = (HELLO, ACKED, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
@@ -39,6 +44,7 @@ def used(
         server_hello=answer(),
         client_data=2,
         server_data=1,
+        incomplete=cut,
         **DONE,
     )
     return replace(story, responder=replace(story.responder, port=port))
@@ -58,6 +64,12 @@ def test_what_may_be_http2_or_no_http_need_name_no_host() -> None:
     assert failed(used(54, ("h2", "http/1.1")))
     assert failed(used(54, (), 6_379))
     assert not failed(used(54, ()))
+
+
+def test_http2_may_have_been_offered_where_snaplen_cut_the_hello() -> None:
+    """Two WINDOW_UPDATEs behind the last of a download ask for nothing."""
+    assert failed(used(43, (), 6_379))
+    assert not failed(used(43, (), 6_379, cut=True))
 
 
 def test_who_left_at_a_timers_value_had_waited() -> None:
