@@ -34,8 +34,7 @@ CHAIN_ENTRIES = 4
 BECAUSE_LINES = 3
 """Findings that are named under one failure."""
 SCANNED = 50
-"""Different ports or addresses that one address tried in vain, from which on it looks like a scan:
-hardly any program calls so many."""
+"""Ports of one address that another one tried in vain, from which on it looks like a scan."""
 UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
 
@@ -298,8 +297,11 @@ class EntryWriter(msgspec.Struct, frozen=True):
             reach = "many endpoints"
         elif not group.responder.endswith(f":{sample.responder.port}"):
             reach = f"many ports of {shown(group.responder)}"
-        if group.initiator is not None and group.endpoints >= SCANNED:
-            reach += f", all tried by {shown(group.initiator)}, as a scan does"
+        if group.initiator is not None and group.endpoints > 1:
+            reach += f", all tried by {shown(group.initiator)}"
+            # Monitoring calls as many addresses, but hardly anything so many ports of one.
+            scans = group.responder is not None and group.endpoints >= SCANNED
+            reach += ", as a scan does" if scans else ""
         where = f" at {self.places.label(sample.point)}" if self.places.several else ""
         lines = f"the lines above are of stream {sample.stream}{where}"
         return f"{reach or 'the same each time'}; {lines}"

@@ -68,12 +68,17 @@ def test_one_address_that_tries_very_many_ports_looks_like_a_scan() -> None:
     (group,) = shown.groups
     group.responder, group.initiator, group.endpoints = "10.0.2.7", "10.0.1.5", 50
     assert "many ports of 10.0.2.7, all tried by 10.0.1.5, as a scan does;" in flat(shown)
-    group.responder = None
-    assert "many endpoints, all tried by 10.0.1.5, as a scan does;" in flat(shown)
     group.endpoints = 49
-    assert "as a scan does" not in flat(shown)
+    assert "many ports of 10.0.2.7, all tried by 10.0.1.5;" in flat(shown)
     group.endpoints, group.initiator = 50, None
-    assert "as a scan does" not in flat(shown)
+    assert "many ports of 10.0.2.7;" in flat(shown)
+
+
+def test_monitoring_calls_many_addresses_and_is_no_scan() -> None:
+    shown = report([refused(n) for n in range(3)])
+    (group,) = shown.groups
+    group.responder, group.initiator, group.endpoints = None, "10.0.1.5", 50
+    assert "many endpoints, all tried by 10.0.1.5;" in flat(shown)
 
 
 def flat(shown: Report) -> str:
