@@ -25,6 +25,9 @@ ANALYSIS = {
     "out_of_order": ("tcp.analysis.out_of_order",),
     "duplicate_acks": ("tcp.analysis.duplicate_ack",),
     "zero_windows": ("tcp.analysis.zero_window",),
+    "window_probes": ("tcp.analysis.zero_window_probe",),
+    "keep_alives": ("tcp.analysis.keep_alive",),
+    "keep_alive_acks": ("tcp.analysis.keep_alive_ack",),
 }
 """Members of the JSON, and the fields of tshark whose packets they count."""
 FIELDS = (

@@ -24,6 +24,7 @@ from pcapdiag.model.packet import (
     SUPER_SEGMENT,
     SYN,
     TRUNCATED,
+    WINDOW_PROBE,
     ZERO_WINDOW,
 )
 
@@ -84,6 +85,8 @@ def count_marks(f: HalfFlow, marks: int) -> None:
         f.keep_alive_acks += 1
     if marks & ZERO_WINDOW:
         f.zero_windows += 1
+    if marks & WINDOW_PROBE:
+        f.window_probes += 1
     if marks & GAP_BEFORE:
         f.gaps += 1
     if marks & ACKED_UNSEEN:

@@ -89,7 +89,7 @@ cdef class HalfFlow:
     cdef public Host host
     cdef public long long min_rtt, sack_left, sack_right, copy_seq, copy_length, resent_seq
     cdef public int copy_marks, retransmissions, fast_retransmissions, spurious_retransmissions
-    cdef public int out_of_order, duplicate_acks, zero_windows, keep_alives
+    cdef public int out_of_order, duplicate_acks, zero_windows, window_probes, keep_alives
     cdef public int keep_alive_acks, acked_unseen, gaps, super_segments, bad_checksums, truncated
     cdef public int rst_count, sent, received, ttl1_count, ttl2_count, ttl3_count, mac1_count
     cdef public short ttl1, ttl2, ttl3

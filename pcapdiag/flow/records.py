@@ -226,6 +226,7 @@ class HalfFlow:
         self.out_of_order = 0
         self.duplicate_acks = 0
         self.zero_windows = 0
+        self.window_probes = 0
         self.keep_alives = 0
         self.keep_alive_acks = 0
         self.acked_unseen = 0

@@ -27,7 +27,7 @@ from pcapdiag.model.story import Half, IcmpFact, LegKind, LegMoment, Story
 
 _counts_and_places = attrgetter(
     "max_segment", "data_segments", "retransmissions", "fast_retransmissions",
-    "spurious_retransmissions", "out_of_order", "duplicate_acks", "zero_windows",
+    "spurious_retransmissions", "out_of_order", "duplicate_acks", "zero_windows", "window_probes",
     "keep_alives", "keep_alive_acks", "acked_unseen", "gaps", "super_segments", "bad_checksums",
     "duplicates", "truncated", "first_frame", "first_time", "last_frame", "last_time",
     "first_data_frame", "first_data_time", "last_data_frame", "last_data_time", "last_data_seq",

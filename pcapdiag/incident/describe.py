@@ -85,6 +85,11 @@ def describe(
             initiator=initiator.duplicate_acks, responder=responder.duplicate_acks
         ),
         zero_windows=BySide(initiator=initiator.zero_windows, responder=responder.zero_windows),
+        window_probes=BySide(initiator=initiator.window_probes, responder=responder.window_probes),
+        keep_alives=BySide(initiator=initiator.keep_alives, responder=responder.keep_alives),
+        keep_alive_acks=BySide(
+            initiator=initiator.keep_alive_acks, responder=responder.keep_alive_acks
+        ),
         mss=OptionalBySide(initiator=initiator.mss, responder=responder.mss),
         path=PathFacts(
             vlans=list(story.vlans),

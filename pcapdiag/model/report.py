@@ -261,6 +261,9 @@ class Connection(Value):
     out_of_order: BySide = msgspec.field(default_factory=BySide)
     duplicate_acks: BySide = msgspec.field(default_factory=BySide)
     zero_windows: BySide = msgspec.field(default_factory=BySide)
+    window_probes: BySide = msgspec.field(default_factory=BySide)
+    keep_alives: BySide = msgspec.field(default_factory=BySide)
+    keep_alive_acks: BySide = msgspec.field(default_factory=BySide)
     mss: OptionalBySide = msgspec.field(default_factory=OptionalBySide)
     file: str = ""
     frame_in_file: int = 0

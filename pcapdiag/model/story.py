@@ -59,6 +59,7 @@ class Half(msgspec.Struct):
     out_of_order: int = 0
     duplicate_acks: int = 0
     zero_windows: int = 0
+    window_probes: int = 0
     keep_alives: int = 0
     keep_alive_acks: int = 0
     acked_unseen: int = 0

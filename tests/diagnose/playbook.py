@@ -251,6 +251,7 @@ def _count(me: End, peer: End, packet: PacketFact, stage: Stage) -> None:
     half.next_seq = me.next & 0xFFFFFFFF
     half.retransmissions += bool(packet.marks & RETRANSMISSION)
     half.keep_alives += bool(packet.marks & KEEP_ALIVE)
+    half.window_probes += bool(packet.marks & WINDOW_PROBE)
     half.zero_windows += bool(packet.marks & ZERO_WINDOW)
     half.payload_bytes += 0 if packet.marks & (KEEP_ALIVE | WINDOW_PROBE) else packet.length
     half.rst_count += packet.is_rst

@@ -72,6 +72,7 @@ def test_counters_are_the_marks_by_side(scene: Scene, place: tuple[int, int]) ->
                 "out_of_order": marks.OUT_OF_ORDER,
                 "duplicate_acks": marks.DUPLICATE_ACK,
                 "zero_windows": marks.ZERO_WINDOW,
+                "window_probes": marks.WINDOW_PROBE,
                 "keep_alives": marks.KEEP_ALIVE,
                 "keep_alive_acks": marks.KEEP_ALIVE_ACK,
                 "acked_unseen": marks.ACKED_UNSEEN,
