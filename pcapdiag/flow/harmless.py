@@ -17,11 +17,13 @@ from pcapdiag.flow.screen import (
     COMPLETE,
     UNTIL_CLOSE,
     completeness,
+    holds_another,
     is_answer,
     is_request,
     is_unfinished,
 )
 from pcapdiag.flow.slabs import HeadSlab
+from pcapdiag.flow.turns import turn_length, turn_slot
 from pcapdiag.model.numbers import distance
 from pcapdiag.model.packet import ACK
 
@@ -29,9 +31,10 @@ HEAD = 1_024
 GOODBYE = 138
 """Bytes of a GOAWAY and a close_notify in TLS records, each 69 at most (CBC with SHA-384)."""
 WAITED = 900_000_000
-"""Who resets this long (ns) after the last byte may have waited for more of them."""
+"""Who closes this long (ns) after the last byte may have waited for more of them."""
 
 # Twins in C of constants that plain Python imports.
+_WAITED = WAITED
 _TURNS = TURNS
 _TRANSCRIPT = TRANSCRIPT
 _COMPLETE = COMPLETE
@@ -96,7 +99,7 @@ def _has_heard(flow: Flow, f: HalfFlow, other: HalfFlow) -> int:
 
 def _is_check(flow: Flow, i: HalfFlow, r: HalfFlow) -> int:
     """Say whether an initiator opened the connection and reset it at once, as health checks do."""
-    if i.rst_count == 0 or r.fin_seq >= 0 or flow.rst_time - flow.syn_ack_time >= WAITED:
+    if i.rst_count == 0 or r.fin_seq >= 0 or flow.rst_time - flow.syn_ack_time >= _WAITED:
         return 0
     endpoint = flow.endpoint
     return endpoint is not None and (flow.greeting_bytes > 0 or endpoint.speaks_first == 0)
@@ -104,12 +107,10 @@ def _is_check(flow: Flow, i: HalfFlow, r: HalfFlow) -> int:
 
 def _is_done(flow: Flow, i: HalfFlow, r: HalfFlow, heads: HeadSlab) -> int:
     """Say whether the last request had its whole answer when the first end closed."""
-    first = r.turn_seq == r.hello_seq
-    told = r.hello_slot if first else r.head_slot
-    told_length = r.hello_length if first else r.head_length
-    first = i.turn_seq == i.hello_seq
-    asked = i.hello_slot if first else i.head_slot
-    asked_length = i.hello_length if first else i.head_length
+    told = turn_slot(r)
+    told_length = turn_length(r)
+    asked = turn_slot(i)
+    asked_length = turn_length(i)
     if r.turn_seq < 0 or i.turn_seq < 0 or told < 0 or asked < 0:
         return 0
     left = i.fin_time if i.fin_seq >= 0 and i.fin_time < flow.rst_time else flow.rst_time
@@ -117,8 +118,11 @@ def _is_done(flow: Flow, i: HalfFlow, r: HalfFlow, heads: HeadSlab) -> int:
         if is_request(heads.view, asked * HEAD, asked_length):
             if is_unfinished(heads.view, asked * HEAD, asked_length, flow.request_bytes):
                 return 0
+            if holds_another(heads.view, asked * HEAD, asked_length):
+                # Of several requests the first one's answer may be all.
+                return 0
         found = completeness(heads.view, told * HEAD, told_length, flow.response_bytes, r.tail_low)
         if found == _UNTIL_CLOSE:
             return r.fin_seq >= 0 and r.fin_time <= left
         return found == _COMPLETE
-    return left - r.last_data_time < WAITED
+    return left - r.last_data_time < _WAITED

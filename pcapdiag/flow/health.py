@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from pcapdiag.flow.harmless import is_harmless, is_opened
+from pcapdiag.flow.harmless import WAITED, is_harmless, is_opened
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.screen import (
@@ -16,13 +16,12 @@ from pcapdiag.flow.screen import (
     is_answer,
 )
 from pcapdiag.flow.slabs import HeadSlab
+from pcapdiag.flow.turns import turn_length, turn_slot
 from pcapdiag.model.numbers import distance
 
 HEAD = 1_024
 CLOSE_NOTIFY = 69
 """Bytes of the largest TLS record of a close_notify: CBC with SHA-384 and padding."""
-STALLED = 900_000_000
-"""An initiator that closes this long (ns) after the last byte may have waited for more of them."""
 ENCRYPTED_ANSWER = 600
 """An answer inside TLS of this many bytes is more than an alert or two session tickets."""
 SOCKS_TURNS = 3
@@ -31,6 +30,7 @@ SOCKS_ANSWER = 262
 """Bytes of its largest answer (RFC 1928 section 6, with a name of 255)."""
 
 # Twins in C of constants that plain Python imports.
+_WAITED = WAITED
 _TURNS = TURNS
 _TRANSCRIPT = TRANSCRIPT
 _STREAMED = STREAMED
@@ -91,16 +91,15 @@ def _closed_well(flow: Flow, i: HalfFlow, r: HalfFlow, heads: HeadSlab) -> int:
         if not _is_whole(i, r, flow.response_bytes, heads):
             return 0
     if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
-        if i.fin_time - r.last_data_time >= STALLED:
+        if i.fin_time - r.last_data_time >= _WAITED:
             return 0
     return 1 if flow.response_bytes > 0 else _says_goodbye(flow, i, r, heads)
 
 
 def _is_whole(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> int:
     """Say whether the last answer is no HTTP/1 that was cut short, or that a proxy refused."""
-    first = r.turn_seq == r.hello_seq
-    slot = r.hello_slot if first else r.head_slot
-    length = r.hello_length if first else r.head_length
+    slot = turn_slot(r)
+    length = turn_length(r)
     if r.turn_seq < 0 or slot < 0 or not is_answer(heads.view, slot * HEAD, length):
         return 1
     found = completeness(heads.view, slot * HEAD, length, total, r.tail_low)
@@ -114,9 +113,8 @@ def _is_whole(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> int:
 
 def _asked_for_more(i: HalfFlow, heads: HeadSlab) -> int:
     """Say whether several requests were sent before the last answer: it may be only the first's."""
-    first = i.turn_seq == i.hello_seq
-    slot = i.hello_slot if first else i.head_slot
-    length = i.hello_length if first else i.head_length
+    slot = turn_slot(i)
+    length = turn_length(i)
     return i.turn_seq >= 0 and slot >= 0 and holds_another(heads.view, slot * HEAD, length) != 0
 
 
@@ -131,9 +129,8 @@ def _may_be_refused(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> in
     second = heads.view[i.hello_slot * HEAD + 1]
     if (version != 5 or second == 0) and (version != 4 or second == 0 or second > 2):
         return 0
-    first = r.turn_seq == r.hello_seq
-    slot = r.hello_slot if first else r.head_slot
-    length = r.hello_length if first else r.head_length
+    slot = turn_slot(r)
+    length = turn_length(r)
     if r.turn_seq < 0 or slot < 0 or length < 2:
         return 0
     start = slot * HEAD

@@ -25,13 +25,13 @@ cdef class Turns:
 
     @cython.locals(position=cython.longlong, seq=cython.longlong)
     cdef int take(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
-    @cython.locals(i=HalfFlow, r=HalfFlow, first=cython.bint, asked=cython.longlong, asked_length=cython.longlong, told=cython.longlong, told_length=cython.longlong, look=cython.longlong)
+    @cython.locals(i=HalfFlow, r=HalfFlow, asked=cython.longlong, asked_length=cython.longlong, told=cython.longlong, told_length=cython.longlong, look=cython.longlong)
     cdef void close(self, Flow flow, long long keep)
     cdef void release(self, Flow flow) noexcept
     cdef void _release_heads(self, HalfFlow f) noexcept
-    @cython.locals(slot=cython.longlong, length=cython.longlong)
+    @cython.locals(slot=cython.longlong)
     cdef int _is_interim(self, Flow flow, HalfFlow r) except -1
-    @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong)
+    @cython.locals(slot=cython.longlong)
     cdef int _goes_on(self, Flow flow, HalfFlow f) except -1
     cdef int _new_turn(self, Packet p, Flow flow, long long frame, long long time) except -1
     @cython.locals(f=HalfFlow, o=cython.longlong, first=cython.longlong)
@@ -45,6 +45,8 @@ cdef class Turns:
 
 
 cpdef void note_request_acked(Packet p, Flow flow, HalfFlow r, long long time) noexcept
+cpdef long long turn_slot(HalfFlow f) noexcept
+cpdef long long turn_length(HalfFlow f) noexcept
 cdef bint _is_alert(Packet p) noexcept
 cdef void _begin_head(HalfFlow f) noexcept
 cdef long long _opener_by_content(Packet p, Flow flow, long long opened) except -1

@@ -125,12 +125,10 @@ class Turns:
         r = flow.b if flow.a_opened else flow.a
         if flow.turn_index == 0 or i.turn_seq < 0:
             return
-        first = i.turn_seq == i.hello_seq
-        asked = i.hello_slot if first else i.head_slot
-        asked_length = i.hello_length if first else i.head_length
-        first = r.turn_seq == r.hello_seq
-        told = r.hello_slot if first else r.head_slot
-        told_length = r.hello_length if first else r.head_length
+        asked = turn_slot(i)
+        asked_length = turn_length(i)
+        told = turn_slot(r)
+        told_length = turn_length(r)
         if r.turn_seq < 0 or flow.response_bytes == 0:
             told = -1
             told_length = 0
@@ -176,22 +174,19 @@ class Turns:
 
     def _is_interim(self, flow: Flow, r: HalfFlow) -> int:
         """Say whether the answer so far is only ``HTTP/1.1 1xx``."""
-        slot = r.hello_slot if r.turn_seq == r.hello_seq else r.head_slot
-        length = r.hello_length if r.turn_seq == r.hello_seq else r.head_length
+        slot = turn_slot(r)
         if slot < 0 or flow.lanes != _TURNS or flow.response_bytes > INTERIM:
             return 0
-        return is_interim(self.heads.view, slot * HEAD, length, flow.response_bytes)
+        return is_interim(self.heads.view, slot * HEAD, turn_length(r), flow.response_bytes)
 
     def _goes_on(self, flow: Flow, f: HalfFlow) -> int:
         """Say whether the turn's request is HTTP/1 whose body has not been sent to its end."""
         if flow.lanes != _TURNS or f.turn_seq < 0:
             return 0
-        first = f.turn_seq == f.hello_seq
-        slot = f.hello_slot if first else f.head_slot
-        length = f.hello_length if first else f.head_length
+        slot = turn_slot(f)
         if slot < 0:
             return 0
-        return is_unfinished(self.heads.view, slot * HEAD, length, flow.request_bytes)
+        return is_unfinished(self.heads.view, slot * HEAD, turn_length(f), flow.request_bytes)
 
     def _new_turn(self, p: Packet, flow: Flow, frame: int, time: int) -> None:
         if flow.lanes == _TURNS:
@@ -311,6 +306,16 @@ class Turns:
             f.ahead_start = position
         if end > f.ahead_end:
             f.ahead_end = end
+
+
+def turn_slot(f: HalfFlow) -> int:
+    """Return the slot that has the first bytes of an end's turn, -1 for none."""
+    return f.hello_slot if f.turn_seq == f.hello_seq else f.head_slot
+
+
+def turn_length(f: HalfFlow) -> int:
+    """Return how many of them it has."""
+    return f.hello_length if f.turn_seq == f.hello_seq else f.head_length
 
 
 def _is_alert(p: Packet) -> int:

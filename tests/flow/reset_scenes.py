@@ -103,6 +103,12 @@ def early_answer(link: Link, at: float) -> None:
     link.c(at + 12, "RA", seq, ack)
 
 
+def pipelined(link: Link, at: float) -> None:
+    """Of two requests at once only the first has an answer."""
+    seq, ack = answered(link, at, request=GET * 2)
+    link.c(at + 12, "RA", seq, ack)
+
+
 def by_the_responder(link: Link, at: float) -> None:
     seq, ack = answered(link, at)
     link.s(at + 12, "RA", ack, seq)

@@ -70,6 +70,7 @@ OTHERS = (
     scenes.unanswered,
     scenes.early_answer,
     scenes.by_the_responder,
+    scenes.pipelined,
     scenes.other_ttl,
     scenes.other_mac,
     scenes.other_number,
