@@ -127,11 +127,8 @@ class Turns:
             return
         asked = turn_slot(i)
         asked_length = turn_length(i)
-        told = turn_slot(r)
+        told = -1 if r.turn_seq < 0 or flow.response_bytes == 0 else turn_slot(r)
         told_length = turn_length(r)
-        if r.turn_seq < 0 or flow.response_bytes == 0:
-            told = -1
-            told_length = 0
         self.callers.turn_closed(
             flow, self.heads.view, asked * HEAD, asked_length, told * HEAD, told_length
         )
@@ -181,10 +178,8 @@ class Turns:
 
     def _goes_on(self, flow: Flow, f: HalfFlow) -> int:
         """Say whether the turn's request is HTTP/1 whose body has not been sent to its end."""
-        if flow.lanes != _TURNS or f.turn_seq < 0:
-            return 0
         slot = turn_slot(f)
-        if slot < 0:
+        if flow.lanes != _TURNS or f.turn_seq < 0 or slot < 0:
             return 0
         return is_unfinished(self.heads.view, slot * HEAD, turn_length(f), flow.request_bytes)
 
