@@ -149,7 +149,8 @@ class Analysis(Following):
         for archived in self.archive.stories():
             self._attempt(self._judge_again, archived, archived.story.stream)
         self.unlisted["ok"] += self.tracker.endings.healthy
-        self.unlisted_resets.add_untold(self.tracker.table.endpoints.values())
+        table = self.tracker.table
+        self.unlisted_resets.add_untold([*table.endpoints.values(), table.other_endpoint])
         self._tie_logs()
         self.connections.settle()
 

@@ -209,3 +209,18 @@ def test_a_report_counts_the_resets_of_all(tmp_path: Path) -> None:
     whole = pcapdiag.analyze(capture, options=everything)
     assert quick.summary.resets == whole.summary.resets == {"proxy": 2 * (CONNECTIONS + 20)}
     assert quick.summary.by_verdict == whole.summary.by_verdict == {"ok": CONNECTIONS + 20}
+
+
+@pytest.mark.once  # Compiled, the limit is C's own.
+def test_resets_of_endpoints_beyond_the_limit_are_counted_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = Wire()
+    for n in range(5 * CONNECTIONS):
+        client = End("10.0.0.1", 40_000 + n, 0x1000 + n * 7_919, b"\2\0\0\0\0\1")
+        link = Link(wire, client, End("10.0.0.2", 80, 0x9000 + n * 104_729, b"\2\0\0\0\0\2"))
+        link.handshake(n * 1_000.0)
+        scenes.aborts(link, n * 1_000.0 + 20)
+    monkeypatch.setattr("pcapdiag.flow.table.MAX_ENDPOINTS", 0)
+    found = pcapdiag.analyze(wire.save(tmp_path / "many.pcap"))
+    assert sum(found.summary.resets.values()) == 5 * CONNECTIONS
