@@ -38,6 +38,7 @@ COMPILED_MODULES = (
     "pcapdiag.flow.records",
     "pcapdiag.flow.redirects",
     "pcapdiag.flow.screen",
+    "pcapdiag.flow.secured",
     "pcapdiag.flow.sequence",
     "pcapdiag.flow.silence",
     "pcapdiag.flow.slabs",

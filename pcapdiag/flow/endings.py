@@ -192,7 +192,8 @@ class Endings:
             self.keep_prints.add(self.kept.facts, self.turns.heads, flow)
         if flow.open_at_end == 0:
             self.table.graves.bury(flow)
-        if not self._is_asked_for(flow) and is_surely_healthy(flow, self.turns.heads):
+        slab = self.turns.lanes.slab
+        if not self._is_asked_for(flow) and is_surely_healthy(flow, self.turns.heads, slab):
             if flow.rst_time == 0 or not self._hands_on_resets(flow):
                 self._count_healthy(flow)
                 self._let_go(flow)

@@ -3,7 +3,8 @@ import cython
 from pcapdiag.flow.harmless cimport is_harmless, is_opened
 from pcapdiag.flow.records cimport Flow, HalfFlow
 from pcapdiag.flow.screen cimport completeness, holds_another, is_answer
-from pcapdiag.flow.slabs cimport HeadSlab
+from pcapdiag.flow.secured cimport begins_in_tls, is_in_use
+from pcapdiag.flow.slabs cimport HeadSlab, PieceSlab
 from pcapdiag.flow.turns cimport turn_length, turn_slot
 from pcapdiag.model.numbers cimport distance
 
@@ -12,7 +13,7 @@ cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 
 
 @cython.locals(i=HalfFlow, r=HalfFlow)
-cpdef int is_surely_healthy(Flow flow, HeadSlab heads) except -1
+cpdef int is_surely_healthy(Flow flow, HeadSlab heads, PieceSlab slab) except -1
 cdef int _closed_well(Flow flow, HalfFlow i, HalfFlow r, HeadSlab heads) except -1
 @cython.locals(slot=cython.longlong, length=cython.longlong, found=cython.longlong)
 cdef int _is_whole(HalfFlow i, HalfFlow r, long long total, HeadSlab heads) except -1

@@ -15,7 +15,8 @@ from pcapdiag.flow.screen import (
     holds_another,
     is_answer,
 )
-from pcapdiag.flow.slabs import HeadSlab
+from pcapdiag.flow.secured import begins_in_tls, is_in_use
+from pcapdiag.flow.slabs import HeadSlab, PieceSlab
 from pcapdiag.flow.turns import turn_length, turn_slot
 from pcapdiag.model.numbers import distance
 
@@ -39,7 +40,7 @@ _UNTIL_CLOSE = UNTIL_CLOSE
 _UNKNOWN = UNKNOWN
 
 
-def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
+def is_surely_healthy(flow: Flow, heads: HeadSlab, slab: PieceSlab) -> int:
     """Say whether nothing about the connection needs an explanation."""
     i = flow.a if flow.a_opened else flow.b
     r = flow.b if flow.a_opened else flow.a
@@ -58,9 +59,11 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
         return 0
     if flow.alarming or flow.look or flow.lanes == _STREAMED:
         return 0
-    if flow.lanes == _TRANSCRIPT and flow.largest_answer < ENCRYPTED_ANSWER:
-        # Within TLS, maybe: whether the handshake worked has to be read.
-        return 0
+    if flow.lanes == _TRANSCRIPT:
+        if flow.largest_answer < ENCRYPTED_ANSWER or not begins_in_tls(r, heads):
+            # Within TLS, maybe: whether the handshake worked has to be read.
+            if not is_in_use(i, r, slab):
+                return 0
     if flow.turn_index == 1 and flow.response_bytes == 1:
         # PostgreSQL's N: it has no TLS, and who asked for it left.
         return 0
