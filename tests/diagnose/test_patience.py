@@ -56,3 +56,52 @@ def test_one_answer_that_was_waited_for_longer_shows_that_it_may_take_so_long() 
 def test_one_quick_answer_does_not_show_how_long_it_usually_takes() -> None:
     assert weighed(turns=1, longest_answer=MS).timeout == weighed().timeout
     assert weighed(turns=3, longest_answer=MS).timeout > weighed().timeout
+
+
+ROUND = 3_000 * MS
+"""A usual value of a timeout."""
+
+
+@pytest.mark.parametrize(
+    ("earlier", "least", "most"),
+    [
+        (0, 0.9, 1.0),
+        (700 * MS, 0.6, 0.79),
+        (1_500 * MS, 0.2, 0.6),
+    ],
+    ids=["alone", "may be one look at the timers", "stopped"],
+)
+def test_a_round_wait_says_little_where_others_ended_in_that_moment(
+    earlier: int, least: float, most: float
+) -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=ROUND / MS))
+    context = around(story)
+    end = story.initiator.fin_time
+    waits = [(ROUND, end), (ROUND + earlier, end - MS)] if earlier else []
+    context.endpoints[SERVER].left_after = {CLIENT[0]: waits}
+    assert least < patience(story, context, end - ROUND, end).timeout < most
+
+
+def test_what_ended_with_others_of_other_ages_at_no_timeouts_value_was_stopped() -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=WAITED / MS))
+    end = story.initiator.fin_time
+    found = weighed((WAITED + 3_000 * MS, end), (WAITED + 8_000 * MS, end + MS))
+    assert found.timeout < 0.1
+    assert "it ended 2 other connections in that moment" in found.reason
+
+
+def test_one_that_happens_to_leave_with_another_among_many_was_not_stopped() -> None:
+    end = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=WAITED / MS)).end
+    many = [(n * 370 * MS, end - n * 5_000 * MS) for n in range(1, 12)]
+    assert weighed((9_000 * MS, end), *many).timeout == weighed().timeout
+
+
+def test_waits_that_end_at_looks_a_second_apart_are_a_timer() -> None:
+    base = 10_137 * MS
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=base / MS))
+    context = around(story)
+    end = story.initiator.fin_time
+    for spread, is_timer in ((250, True), (700, False)):
+        waits = [(base + n * spread * MS, end + n * 5_000 * MS) for n in range(5)]
+        context.endpoints[SERVER].left_after = {CLIENT[0]: waits}
+        assert (patience(story, context, end - base, end).timeout > 0.9) == is_timer
