@@ -65,7 +65,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.stack import LINUX_TTL
 from pcapdiag.diagnose.ending import frames_of
-from pcapdiag.diagnose.filtered import only_first_syn
+from pcapdiag.diagnose.filtered import only_first_syn, unheard
 from pcapdiag.diagnose.icmp.quoted import name_of, refuses
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -234,7 +234,7 @@ def _confidence(story: Story, gave_up: bool) -> float:
 
 def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
     address, frames = story.responder.address, story.syn_frames[:1]
-    if address in context.capture_hosts:
+    if address in context.capture_hosts and not unheard(story, context):
         why = f"the SYN reached {address}, where the capture was taken, and it did not answer"
         return (SideHint("responder", 0.93, why, frames), SideHint("initiator", 0.02, why, frames))
     endpoint = context.endpoint(address, story.responder.port)

@@ -94,6 +94,15 @@ def test_the_host_is_named_where_the_syn_reached_it() -> None:
     assert sides(judge(story, context))["responder"] > 0.9
 
 
+def test_the_host_is_not_named_where_only_what_came_to_it_is_captured() -> None:
+    syn = C("SYN")
+    story = play(syn, *again(syn, 1000, 2000))
+    context = around(story, 5)
+    context.capture_hosts = frozenset({story.responder.address})
+    context.answered_unseen = 1
+    assert max(sides(judge(story, context)).values()) < 0.8
+
+
 def test_a_family_that_lost_the_race_is_fine() -> None:
     """Happy Eyeballs (RFC 8305): the same host came through over IPv4."""
     story = play(SYN, lost_to=3)
