@@ -107,8 +107,6 @@ class Recurrences:
             return
         error, responder = story.icmp[0], story.responder
         key = responder.address, responder.port
-        if error.source == responder.address:
-            return
         said = self._at(self._spoken_for, key, lambda: SpokenFor(error.source, error.frame))
         if said is not None and said.source == error.source:
             said.times.add(story.start)

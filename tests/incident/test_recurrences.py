@@ -128,7 +128,9 @@ def test_what_a_device_said_by_icmp_of_an_endpoint() -> None:
     times = facts.spoken_for.times
     assert (times.count, times.most - times.least) == (2, 5 * SECOND)
     by_itself = replace(said, icmp=tuple(replace(e, source=SERVER[0]) for e in said.icmp))
-    assert noted(by_itself)[0].spoken_for is None
+    own = noted(by_itself)[0].spoken_for
+    assert own is not None
+    assert own.source == SERVER[0]
 
 
 def test_connections_whose_big_segments_vanished() -> None:

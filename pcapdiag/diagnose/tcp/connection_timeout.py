@@ -139,7 +139,7 @@ FIRST_RETRY_DUE = 3 * SECOND // 2
 WINDOWS_RETRY_DUE = 7 * SECOND // 2
 """Older Windows (TTL 128) repeats after 3 s."""
 SPOKEN_WITHIN = 2 * SECOND
-"""A router says by ICMP of some packets only that it does not deliver them (RFC 1812 section
+"""A router or host says by ICMP of some packets only that it does not deliver them (RFC 1812 section
 4.3.2.8, RFC 4443 section 2.4): Linux of one a second to each receiver (net.ipv4.icmp_ratelimit)."""
 TRIED = 29 * SECOND // 10
 """Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
@@ -245,7 +245,8 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
             "of how many it says so is limited"
         )
         frames = (*frames, said.frame)
-        return (SideHint("path", 0.9, why, frames), SideHint("responder", 0.08, why, frames))
+        path, own = (0.08, 0.9) if said.source == address else (0.9, 0.08)
+        return (SideHint("path", path, why, frames), SideHint("responder", own, why, frames))
     if endpoint.established or endpoint.refused:
         why = f"{address} answers other SYNs to this port"
         return (SideHint("responder", 0.5, why, frames), SideHint("path", 0.48, why, frames))

@@ -131,6 +131,14 @@ def test_a_device_said_of_others_then_that_it_does_not_deliver(seconds: float, s
         assert verdict.candidates[0].frames[-1] == 77
 
 
+def test_the_host_itself_said_of_others_then_that_it_does_not_take_them() -> None:
+    story = play(SYN, *again(SYN, 1000, 1000, 1000))
+    said = SpokenFor(story.responder.address, 77)
+    said.times.add(story.start)
+    verdict = judge(story, around(story, spoken_for=said))
+    assert sides(verdict)["responder"] > 0.8
+
+
 def test_one_syn_in_a_capture_where_nobody_answers_tells_of_the_capture() -> None:
     story = play(SYN)
     context = around(story)
