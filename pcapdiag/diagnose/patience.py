@@ -44,9 +44,11 @@ ALIKE, SEVERAL, MOSTLY = 4 * MS, 3, 0.2
 """Waits of one initiator that are so close, so many and this share of all come from a timer: people
 and programs that lose interest do so after all kinds of times."""
 ALIKE_FACTOR = 8.0
-SWEEP, SWEPT_WAIT = 1_100 * MS, 3 * SECOND
-"""Some proxies look once a second which timers are over (Traffic Server's InactivityCop, tinyproxy:
-measured), so their waits lie within this time of each other; of waits from the second one on."""
+SWEEP, SWEPT_SHARE = 2_200 * MS, 0.4
+"""Some proxies look once a second which timers are over (Traffic Server's InactivityCop), or know
+the time to the second only (Squid, tinyproxy: waits of 3.4 to 5.5 s for 4 s, measured). So their
+waits lie within this time of each other, which tells a timer where it is at most this share of
+them."""
 TOGETHER_PRIOR, STOPPED_FACTOR, NEARLY_FACTOR = 1.0, 0.1, 0.25
 """For what left in one moment after other waits: the most that a long wait says there, and the last
 where the waits differ so little that one such look at the timers can have ended all."""
@@ -114,14 +116,19 @@ def _waited_alike(waited: int, waits: list[tuple[int, int]]) -> int:
     """
     moments = [moment for one, moment in waits if abs(one - waited) <= _slack(waited)]
     if len(moments) <= max(SEVERAL, MOSTLY * len(waits)):
-        times = [one for one, _ in waits]
-        swept = times and min(times) >= SWEPT_WAIT and max(times) - min(times) <= SWEEP
-        moments = [moment for _, moment in waits] if swept and len(waits) > SEVERAL else []
+        moments = [moment for _, moment in waits] if _are_swept(waits) else []
     return len(moments) - 1 if _are_apart(moments) else 0
 
 
 def _slack(waited: int) -> int:
     return max(ALIKE, int(waited * LATE_SHARE))
+
+
+def _are_swept(waits: list[tuple[int, int]]) -> bool:
+    times = [waited for waited, _ in waits]
+    if len(times) <= SEVERAL:
+        return False
+    return max(times) - min(times) <= min(SWEEP, SWEPT_SHARE * min(times))
 
 
 def _are_apart(moments: list[int]) -> bool:

@@ -48,7 +48,7 @@ class IdleEnds(msgspec.Struct):
 
 
 class SpokenFor(msgspec.Struct):
-    """ICMP errors by which one device, or the endpoint's own host, said that it does not deliver."""
+    """ICMP errors by which a device, or the endpoint's own host, said that it does not deliver."""
 
     source: str
     frame: int

@@ -92,13 +92,13 @@ def test_a_proxy_that_ends_other_clients_too_was_stopped() -> None:
 
 def test_a_call_that_ends_with_an_older_one_was_stopped() -> None:
     lines = (*ASKED, C("FIN,ACK", after=4_437))
-    call = leg("left", 4_437, since=-2_000, opened=True)
+    call = leg("left", 4_437, since=-3_000, opened=True)
     assert judged(*lines, before=(call,)).confidence > 0.9
     for other in (
-        leg("left", 4_437, since=-2_000, answered=-1_000, opened=True),
+        leg("left", 4_437, since=-3_000, answered=-1_000, opened=True),
         leg("left", 4_437, since=1, opened=True),
-        leg("closed", 4_437, since=-2_000, opened=True),
-        leg("left", 4_300, since=-2_000, opened=True),
+        leg("closed", 4_437, since=-3_000, opened=True),
+        leg("left", 4_300, since=-3_000, opened=True),
     ):
         assert judged(*lines, before=(other,)).confidence < 0.8
 

@@ -139,8 +139,9 @@ FIRST_RETRY_DUE = 3 * SECOND // 2
 WINDOWS_RETRY_DUE = 7 * SECOND // 2
 """Older Windows (TTL 128) repeats after 3 s."""
 SPOKEN_WITHIN = 2 * SECOND
-"""A router or host says by ICMP of some packets only that it does not deliver them (RFC 1812 section
-4.3.2.8, RFC 4443 section 2.4): Linux of one a second to each receiver (net.ipv4.icmp_ratelimit)."""
+"""Of some packets only do routers and hosts say by ICMP that they do not deliver them (RFC 1812
+section 4.3.2.8, RFC 4443 section 2.4): Linux of one a second to each receiver
+(net.ipv4.icmp_ratelimit)."""
 TRIED = 29 * SECOND // 10
 """Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
 REPEAT_UNANSWERED = 4 * SECOND // 10
