@@ -62,24 +62,38 @@ ROUND = 3_000 * MS
 """A usual value of a timeout."""
 
 
+def weigh(waited: int, *waits: tuple[int, int]) -> float:
+    """Weigh a wait among others of its initiator: how long (ns), and by how much later each left."""
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=waited / MS))
+    context, end = around(story), story.initiator.fin_time
+    known = [(waited, end), *((one, end + later) for one, later in waits)]
+    context.endpoints[SERVER].left_after = {CLIENT[0]: known}
+    return patience(story, context, end - waited, end).timeout
+
+
 @pytest.mark.parametrize(
-    ("earlier", "least", "most"),
+    ("waited", "apart", "least", "most"),
     [
-        (0, 0.9, 1.0),
-        (700 * MS, 0.6, 0.79),
-        (2_500 * MS, 0.2, 0.6),
+        (ROUND, 0, 0.9, 0.95),
+        (ROUND, 700 * MS, 0.6, 0.79),
+        (ROUND, 2_500 * MS, 0.2, 0.6),
+        (10_000 * MS, 0, 0.95, 1.0),
+        (10_000 * MS, 700 * MS, 0.6, 0.79),
+        (10_000 * MS, 2_500 * MS, 0.2, 0.6),
     ],
-    ids=["alone", "may be one look at the timers", "stopped"],
 )
 def test_a_round_wait_says_little_where_others_ended_in_that_moment(
-    earlier: int, least: float, most: float
+    waited: int, apart: int, least: float, most: float
 ) -> None:
-    story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=ROUND / MS))
-    context = around(story)
-    end = story.initiator.fin_time
-    waits = [(ROUND, end), (ROUND + earlier, end - MS)] if earlier else []
-    context.endpoints[SERVER].left_after = {CLIENT[0]: waits}
-    assert least < patience(story, context, end - ROUND, end).timeout < most
+    others = [(waited + apart, -MS)] if apart else []
+    assert least < weigh(waited, *others) < most
+
+
+def test_a_timer_is_known_by_its_other_waits_also_where_others_ended_with_it() -> None:
+    wait = 10_137 * MS
+    alike = [(wait, n * 5_000 * MS) for n in range(1, 4)]
+    assert weigh(wait, *alike, (wait + 5_000 * MS, MS)) > 0.95
+    assert weigh(wait, *alike[:-1], (wait + 5_000 * MS, MS)) < 0.5
 
 
 def test_what_ended_with_others_of_other_ages_at_no_timeouts_value_was_stopped() -> None:
@@ -91,18 +105,21 @@ def test_what_ended_with_others_of_other_ages_at_no_timeouts_value_was_stopped()
 
 
 def test_one_that_happens_to_leave_with_another_among_many_was_not_stopped() -> None:
-    end = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=WAITED / MS)).end
-    many = [(n * 370 * MS, end - n * 5_000 * MS) for n in range(1, 12)]
-    assert weighed((9_000 * MS, end), *many).timeout == weighed().timeout
+    many = [(n * 3_700 * MS, -n * 5_000 * MS) for n in range(1, 9)]
+    assert weigh(WAITED, (9_000 * MS, 0), *many) == weigh(WAITED)
+    assert weigh(WAITED, (9_000 * MS, 0), *many[:-1]) < weigh(WAITED)
 
 
 @pytest.mark.parametrize("wait", [5_737, 10_137])
-def test_waits_that_end_at_looks_a_second_apart_are_a_timer(wait: int) -> None:
-    base = wait * MS
-    story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=base / MS))
-    context = around(story)
-    end = story.initiator.fin_time
-    for spread, is_timer in ((500, True), (600, False)):
-        waits = [(base + n * spread * MS, end + n * 5_000 * MS) for n in range(5)]
-        context.endpoints[SERVER].left_after = {CLIENT[0]: waits}
-        assert (patience(story, context, end - base, end).timeout > 0.9) == is_timer
+@pytest.mark.parametrize(("spread", "number", "is_timer"), [(2_200, 4, True), (2_300, 4, False)])
+def test_waits_that_end_at_looks_a_second_apart_are_a_timer(
+    wait: int, spread: int, number: int, is_timer: bool
+) -> None:
+    waits = [((wait + n * spread // (number - 1)) * MS, n * 5_000 * MS) for n in range(1, number)]
+    assert (weigh(wait * MS, *waits) > 0.9) == is_timer
+    assert weigh(wait * MS, *waits[1:]) < 0.9
+
+
+def test_short_waits_as_far_apart_are_none() -> None:
+    waits = [((2_137 + n * 300) * MS, n * 5_000 * MS) for n in range(1, 5)]
+    assert weigh(2_137 * MS, *waits) < 0.9

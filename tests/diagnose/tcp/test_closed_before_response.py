@@ -70,6 +70,7 @@ LAST = OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
         (GET + NEXT + NEXT, OK + LAST, "ok"),
         (GET + NEXT + NEXT, OK + OK + OK, "ok"),
         (GET + NEXT + NEXT, OK + b"?", "ok"),
+        (GET + NEXT + NEXT, OK + OK.replace(b"HTTP/1.1", b"ICY"), "ok"),
         (GET + NEXT, LAST, "ok"),
         (GET + NEXT, OK.replace(b"HTTP/1.1", b"HTTP/1.0"), "ok"),
         (GET.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + NEXT, OK, "ok"),
