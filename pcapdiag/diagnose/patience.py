@@ -78,9 +78,10 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
         starts.append(story.start)
     value, whole = _round_value(starts, left)
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    waits = endpoint.left_after.get(story.initiator.address, [])
-    others = _waited_alike(waited, waits)
-    apart = max(_left_together(waited, left, waits), ended_with(story, left), key=len)
+    waits = endpoint.left_after.get(story.initiator.address, {})
+    others = _waited_alike(waited, list(waits.values()))
+    beside = [wait for stream, wait in waits.items() if stream != story.stream]
+    apart = max(_left_together(waited, left, beside), ended_with(story, left), key=len)
     odds = min(_prior(waited), TOGETHER_PRIOR) if apart and not others else _prior(waited)
     reason = f"it waited {duration(waited)}"
     if value is None:
@@ -126,7 +127,7 @@ def _slack(waited: int) -> int:
 
 def _are_swept(waits: list[tuple[int, int]]) -> bool:
     times = [waited for waited, _ in waits]
-    if len(times) <= SEVERAL:
+    if len(times) <= SEVERAL or min(times) < SWEEP:
         return False
     return max(times) - min(times) <= min(SWEEP, SWEPT_SHARE * min(times))
 
@@ -136,10 +137,10 @@ def _are_apart(moments: list[int]) -> bool:
 
 
 def _left_together(waited: int, left: int, waits: list[tuple[int, int]]) -> list[int]:
-    """Return by how much (ns) the waits differ of those that left in one moment with this one."""
+    """Return by how much (ns) the waits differ of others that left in one moment with this one."""
     then = [abs(one - waited) for one, moment in waits if abs(moment - left) <= AT_ONCE]
-    several = len(then) > MOSTLY * len(waits)
-    return [one for one in then if one > _slack(waited)] if several else []
+    several = len(then) + 1 > MOSTLY * (len(waits) + 1)
+    return [one for one in then if one > max(AT_ONCE, _slack(waited))] if several else []
 
 
 def _prior(waited: int) -> float:

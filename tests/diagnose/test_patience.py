@@ -19,9 +19,9 @@ WAITED = 1_137 * MS
 def weighed(*others: tuple[int, int], **facts: Unpack[Known]) -> Patience:
     """Weigh an initiator that leaves after ``WAITED`` as it left the same server at other times."""
     story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=WAITED / MS))
-    known = {CLIENT[0]: [(WAITED, story.end), *others]} if others else {}
     context = around(story, **facts)
-    context.endpoints[SERVER].left_after = known
+    known = dict(enumerate(((WAITED, story.end), *others))) if others else {}
+    context.endpoints[SERVER].left_after = {CLIENT[0]: known}
     end = story.initiator.fin_time or story.end
     return patience(story, context, end - WAITED, end)
 
@@ -67,7 +67,7 @@ def weigh(waited: int, *waits: tuple[int, int]) -> float:
     story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=waited / MS))
     context, end = around(story), story.initiator.fin_time
     known = [(waited, end), *((one, end + later) for one, later in waits)]
-    context.endpoints[SERVER].left_after = {CLIENT[0]: known}
+    context.endpoints[SERVER].left_after = {CLIENT[0]: dict(enumerate(known))}
     return patience(story, context, end - waited, end).timeout
 
 
@@ -121,5 +121,18 @@ def test_waits_that_end_at_looks_a_second_apart_are_a_timer(
 
 
 def test_short_waits_as_far_apart_are_none() -> None:
-    waits = [((2_137 + n * 300) * MS, n * 5_000 * MS) for n in range(1, 5)]
-    assert weigh(2_137 * MS, *waits) < 0.9
+    for wait, is_timer in ((2_137, False), (2_737, True)):
+        waits = [((wait + n * 200) * MS, n * 5_000 * MS) for n in range(1, 5)]
+        assert (weigh(wait * MS, *waits) > 0.8) == is_timer
+
+
+def test_its_own_wait_may_be_noted_from_another_byte() -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=WAITED / MS))
+    context, end = around(story), story.initiator.fin_time
+    context.endpoints[SERVER].left_after = {CLIENT[0]: {story.stream: (9_000 * MS, end)}}
+    assert patience(story, context, end - WAITED, end).timeout == weigh(WAITED)
+
+
+def test_waits_that_differ_by_no_more_than_their_moments_are_alike() -> None:
+    assert weigh(ROUND, (ROUND + 50 * MS, 0)) == weigh(ROUND)
+    assert weigh(ROUND, (ROUND + 51 * MS, 0)) < weigh(ROUND)
