@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+import msgspec
+
 from pcapdiag.model.http_methods import STARTS
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.protocols.http.heads import head_end
@@ -109,8 +111,16 @@ def request_incomplete(turn: Turn) -> bool:
     return length is not None and turn.request_bytes - end < length
 
 
-def pipelined_behind(story: Story) -> int:
-    """Return the bytes of the requests that followed the only one of a turn that was answered.
+class Behind(msgspec.Struct, frozen=True):
+    """Requests of a turn that nothing answered, behind those that were."""
+
+    answered: int
+    size: int
+    """Bytes of those that were not."""
+
+
+def pipelined_behind(story: Story) -> Behind | None:
+    """Return what followed the requests of a turn that were answered; None where all may have been.
 
     Nobody waits for their answers where a message before said that it was the last: RFC 9112
     section 9.6 lets the server close upon it, whatever came behind. Answers whose length is not
@@ -118,18 +128,41 @@ def pipelined_behind(story: Story) -> int:
     """
     turn = story.turn
     if story.midstream or story.initiator.acked_unseen or story.responder.gaps:
-        return 0
+        return None
     asked, said = turn.request_head, turn.response_head
-    end, answer_end = head_end(asked), head_end(said)
-    if end < 0 or answer_end < 0 or asked.startswith(WITHOUT_TELLING):
+    request, answer, answered = 0, 0, 0
+    while answer < turn.response_bytes:
+        request, answer = _request_end(asked, request), _answer_end(said, answer)
+        if not request or not 0 < answer <= turn.response_bytes:
+            return None
+        answered += 1
+    more = answered > 0 and REQUEST_LINE.match(asked, request)
+    return Behind(answered, turn.request_bytes - request) if more else None
+
+
+def _request_end(data: bytes, start: int) -> int:
+    """Return where a request ends that another may follow; 0 where that is not known."""
+    end = head_end(data, start)
+    if end < 0 or data.startswith(WITHOUT_TELLING, start):
         return 0
-    request, answer = _fields(asked[:end]), _fields(said[:answer_end])
-    end += _length(request) or 0
-    if b"transfer-encoding" in request or not REQUEST_LINE.match(asked, end):
+    head = data[start:end]
+    fields = _fields(head)
+    if b"transfer-encoding" in fields or _is_last(head, fields):
         return 0
-    is_one = _length(answer) == turn.response_bytes - answer_end and _status(said) not in NO_BODY
-    last = _is_last(asked, request) or _is_last(said, answer)
-    return turn.request_bytes - end if is_one and not last else 0
+    return end + (_length(fields) or 0)
+
+
+def _answer_end(data: bytes, start: int) -> int:
+    """Return where an answer ends that another may follow; 0 where that is not known."""
+    end = head_end(data, start)
+    if end < 0 or not data.startswith(HTTP1, start):
+        return 0
+    head = data[start:end]
+    fields = _fields(head)
+    length = _length(fields)
+    if length is None or _status(head) in NO_BODY or _is_last(head, fields):
+        return 0
+    return end + length
 
 
 def _is_last(head: bytes, fields: dict[bytes, bytes]) -> bool:

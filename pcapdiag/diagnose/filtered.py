@@ -19,10 +19,14 @@ def only_first_syn(story: Story, context: Context) -> bool:
     an answer, and not a packet of this host was captured: one direction is missing.
     """
     first_only = context.nobody_answers or context.firewall_log
-    return story.syn_count == 1 and (first_only or _unheard(story, context))
+    return story.syn_count == 1 and (first_only or unheard(story, context))
 
 
-def _unheard(story: Story, context: Context) -> bool:
+def unheard(story: Story, context: Context) -> bool:
+    """Return whether what its responder sent may be missing: others were answered unseen.
+
+    ``tcpdump -Q in`` on the responder's own host makes such captures.
+    """
     host = context.host(story.responder.address)
     return context.answered_unseen > 0 and not host.packets and not host.reset_ttls
 

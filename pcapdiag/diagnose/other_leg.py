@@ -49,6 +49,26 @@ def client_left(story: Story, left: int) -> LegMoment | None:
     return words[0] if len(words) == 1 else None
 
 
+def ended_with(story: Story, at: int) -> list[int]:
+    """Return what else the initiator's host ended around ``at`` (ns): how far apart it was asked.
+
+    Clients beside the one that it may have asked for, also idle ones, and calls that waited for
+    another time. An idle call says nothing: a program may end when one of its calls timed out.
+    """
+    asked = _asked(story)
+    ended = {m.stream: m for m in story.legs_before if abs(m.time - at) <= AT_ONCE}
+    clients = [m for m in ended.values() if not m.opened and m.kind == "closed"]
+    waiting = [m.since for m in clients if not m.answered and m.since <= asked]
+    since = max(waiting, default=asked)
+    apart = [abs(m.since - since) for m in clients]
+    apart += [
+        abs(m.since - asked)
+        for m in ended.values()
+        if m.opened and m.kind == "left" and not m.answered
+    ]
+    return [one for one in apart if one > AT_ONCE]
+
+
 def _asked(story: Story) -> int:
     return story.turn.request_time or story.start
 

@@ -2,18 +2,21 @@
 
 Both look the same: a request, quiet, then FIN or RST by the initiator. What tells them apart is
 how long it waited: at a timeout's round value, or longer than this responder ever takes, it is a
-timeout; soon, or within the responder's usual time, an abort. A probability, for no packet says
-why.
+timeout; soon, or within the responder's usual time, an abort. So it is where its host ended other
+connections in the same moment that had waited for other times: a process that is stopped closes all
+it has, a timer one. A probability, for no packet says why.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.correlate.legs import AT_ONCE
+from pcapdiag.diagnose.other_leg import ended_with
 from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import MS, SECOND
+from pcapdiag.model.units import MS, SECOND, counted
 
 ROUND_SECONDS = (
     1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120,
@@ -41,6 +44,14 @@ ALIKE, SEVERAL, MOSTLY = 4 * MS, 3, 0.2
 """Waits of one initiator that are so close, so many and this share of all come from a timer: people
 and programs that lose interest do so after all kinds of times."""
 ALIKE_FACTOR = 8.0
+SWEEP, SWEPT_SHARE = 2_200 * MS, 0.4
+"""Some proxies look once a second which timers are over (Traffic Server's InactivityCop), or know
+the time to the second only (Squid, tinyproxy: waits of 3.4 to 5.5 s for 4 s, measured). So their
+waits lie within this time of each other, which tells a timer where it is at most this share of
+them."""
+TOGETHER_PRIOR, STOPPED_FACTOR, NEARLY_FACTOR = 1.0, 0.1, 0.25
+"""For what left in one moment after other waits: the most that a long wait says there, and the last
+where the waits differ so little that one such look at the timers can have ended all."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -66,7 +77,12 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
     if story.turn.index <= FRESH_TURNS:
         starts.append(story.start)
     value, whole = _round_value(starts, left)
-    odds = _prior(waited)
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    waits = endpoint.left_after.get(story.initiator.address, {})
+    others = _waited_alike(waited, list(waits.values()))
+    beside = [wait for stream, wait in waits.items() if stream != story.stream]
+    apart = max(_left_together(waited, left, beside), ended_with(story, left), key=len)
+    odds = min(_prior(waited), TOGETHER_PRIOR) if apart and not others else _prior(waited)
     reason = f"it waited {duration(waited)}"
     if value is None:
         odds *= NOT_ROUND_FACTOR
@@ -78,11 +94,13 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
             if not whole
             else (f" and left {value:g} s after it had begun, the value of a timeout")
         )
-    endpoint = context.endpoint(story.responder.address, story.responder.port)
-    others = _waited_alike(waited, endpoint.left_after.get(story.initiator.address, []))
     if others:
         odds *= ALIKE_FACTOR if value is not None else ALIKE_FACTOR / NOT_ROUND_FACTOR
         reason += f", and as long as {others:,} other times"
+    elif apart:
+        odds *= STOPPED_FACTOR if max(apart) > SWEEP else 1 if value is None else NEARLY_FACTOR
+        ended = counted(len(apart), "other connection")
+        reason += f", but it ended {ended} in that moment that had waited for another time"
     longer = endpoint.turns >= KNOWN_ANSWERS and waited > 2 * endpoint.longest_answer
     if longer or waited <= endpoint.longest_answer:
         odds *= LONGER_THAN_USUAL_FACTOR if longer else WITHIN_USUAL_FACTOR
@@ -97,11 +115,32 @@ def _waited_alike(waited: int, waits: list[tuple[int, int]]) -> int:
 
     What left at one moment was stopped, however long it had waited.
     """
-    slack = max(ALIKE, int(waited * LATE_SHARE))
-    moments = [moment for one, moment in waits if abs(one - waited) <= slack]
+    moments = [moment for one, moment in waits if abs(one - waited) <= _slack(waited)]
     if len(moments) <= max(SEVERAL, MOSTLY * len(waits)):
-        return 0
-    return len(moments) - 1 if max(moments) - min(moments) >= NOT_AT_ONCE else 0
+        moments = [moment for _, moment in waits] if _are_swept(waits) else []
+    return len(moments) - 1 if _are_apart(moments) else 0
+
+
+def _slack(waited: int) -> int:
+    return max(ALIKE, int(waited * LATE_SHARE))
+
+
+def _are_swept(waits: list[tuple[int, int]]) -> bool:
+    times = [waited for waited, _ in waits]
+    if len(times) <= SEVERAL or min(times) < SWEEP:
+        return False
+    return max(times) - min(times) <= min(SWEEP, SWEPT_SHARE * min(times))
+
+
+def _are_apart(moments: list[int]) -> bool:
+    return bool(moments) and max(moments) - min(moments) >= NOT_AT_ONCE
+
+
+def _left_together(waited: int, left: int, waits: list[tuple[int, int]]) -> list[int]:
+    """Return by how much (ns) the waits differ of others that left in one moment with this one."""
+    then = [abs(one - waited) for one, moment in waits if abs(moment - left) <= AT_ONCE]
+    several = len(then) + 1 > MOSTLY * (len(waits) + 1)
+    return [one for one in then if one > max(AT_ONCE, _slack(waited))] if several else []
 
 
 def _prior(waited: int) -> float:

@@ -87,7 +87,7 @@ def _by_bytes(story: Story) -> Work:
         return Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
-    if pipelined_behind(story):
+    if pipelined_behind(story) is not None:
         return Work.WAITING
     state = response_completeness(turn)
     if state is Completeness.COMPLETE or responder_said_goodbye(story):

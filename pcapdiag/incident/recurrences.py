@@ -50,7 +50,7 @@ class Recurrences:
     def __init__(self) -> None:
         self._idle: dict[_Endpoint, IdleEnds] = {}
         self._spoken_for: dict[_Endpoint, SpokenFor] = {}
-        self._left_after: dict[_Endpoint, dict[str, list[tuple[int, int]]]] = {}
+        self._left_after: dict[_Endpoint, dict[str, dict[int, tuple[int, int]]]] = {}
         self._marks: dict[str, ResetMarks] = {}
         self._cut: dict[_Endpoint, dict[str, int]] = {}
         self._blocked: dict[_Endpoint, dict[str, Range]] = {}
@@ -107,8 +107,6 @@ class Recurrences:
             return
         error, responder = story.icmp[0], story.responder
         key = responder.address, responder.port
-        if error.source == responder.address:
-            return
         said = self._at(self._spoken_for, key, lambda: SpokenFor(error.source, error.frame))
         if said is not None and said.source == error.source:
             said.times.add(story.start)
@@ -123,9 +121,9 @@ class Recurrences:
         caller = story.initiator.address
         if callers is None or (caller not in callers and len(callers) >= MAX_VALUES):
             return
-        waits = callers.setdefault(caller, [])
+        waits = callers.setdefault(caller, {})
         if len(waits) < MAX_WAITS:
-            waits.append((waited, end.time))
+            waits[story.stream] = waited, end.time
 
     def _note_idle(self, story: Story, judgement: Judgement) -> None:
         end = None

@@ -48,7 +48,7 @@ class IdleEnds(msgspec.Struct):
 
 
 class SpokenFor(msgspec.Struct):
-    """ICMP errors by which one device said that it does not deliver to an endpoint."""
+    """ICMP errors by which a device, or the endpoint's own host, said that it does not deliver."""
 
     source: str
     frame: int
@@ -187,9 +187,9 @@ class EndpointFacts(msgspec.Struct):
     """The quiet times that connections to it did not outlive; None without any."""
     cut: dict[str, int] = {}
     """When (ns) a RST first cut a connection in use, by initiator."""
-    left_after: dict[str, list[tuple[int, int]]] = {}
-    """How long (ns) initiators waited for an answer before they left, and when, by their address.
-    """
+    left_after: dict[str, dict[int, tuple[int, int]]] = {}
+    """How long (ns) initiators waited for an answer before they left, and when, by their address
+    and connection."""
     spoken_for: SpokenFor | None = None
     """What a device said by ICMP of connections to it; None where none did."""
     lost_big: dict[tuple[str, bool], list[BigLost]] = {}

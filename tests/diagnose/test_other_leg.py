@@ -66,10 +66,41 @@ def test_leaving_at_no_round_time_is_a_timeout_where_the_client_was_told() -> No
     assert judged(*lines).code == "tcp.initiator_abort"
 
 
-def test_a_proxy_that_only_closes_on_its_client_gave_up_where_a_timeout_fits() -> None:
+def test_a_proxy_that_only_closes_on_its_client_may_have_been_stopped() -> None:
     for waited, code in ((437, "tcp.initiator_abort"), (2_000, "tcp.response_timeout")):
         lines = (*ASKED, C("FIN,ACK", after=waited))
-        assert judged(*lines, before=(leg("closed", waited + 1),)).code == code
+        found = judged(*lines, before=(leg("closed", waited + 1),))
+        assert found.code == code
+        assert found.facts["reason"].endswith(f"closed on its own client then (stream {OTHER})")
+    assert found.confidence < 0.8
+
+
+def test_a_proxy_that_resets_at_a_timeouts_value_was_not_stopped() -> None:
+    fin, closed = C("FIN,ACK", after=2_000), leg("closed", 2_001)
+    assert judged(*ASKED, fin, C("RST,ACK", win=64), before=(closed,)).confidence > 0.9
+    assert judged(*ASKED, fin, C("RST", win=0), before=(closed,)).confidence < 0.8
+
+
+def test_a_proxy_that_ends_other_clients_too_was_stopped() -> None:
+    lines = (*ASKED, C("FIN,ACK", after=4_437))
+    own, idle = leg("closed", 4_438), leg("closed", 4_436, since=-3_000, answered=-1, stream=8)
+    verdict = judged(*lines, before=(own, idle))
+    assert verdict.code == "tcp.initiator_abort"
+    assert verdict.confidence > 0.9
+    assert judged(*lines, before=(own,)).confidence < 0.8
+
+
+def test_a_call_that_ends_with_an_older_one_was_stopped() -> None:
+    lines = (*ASKED, C("FIN,ACK", after=4_437))
+    call = leg("left", 4_437, since=-3_000, opened=True)
+    assert judged(*lines, before=(call,)).confidence > 0.9
+    for other in (
+        leg("left", 4_437, since=-3_000, answered=-1_000, opened=True),
+        leg("left", 4_437, since=1, opened=True),
+        leg("closed", 4_437, since=-3_000, opened=True),
+        leg("left", 4_300, since=-3_000, opened=True),
+    ):
+        assert judged(*lines, before=(other,)).confidence < 0.8
 
 
 def test_an_abort_is_known_by_the_client_that_left_just_before() -> None:

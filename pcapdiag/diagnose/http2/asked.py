@@ -36,11 +36,11 @@ def asked_facts(story: Story, until: int) -> dict[str, str]:
     """Return the words about that request, for an end at ``until`` (ns); none if it is unknown."""
     stream, asked, record = first_open(story), asked_at(story), unanswered_request(story)
     behind = pipelined_behind(story)
-    if behind:
+    if behind is not None:
         return {
-            "request_bytes": counted(behind, "byte"),
+            "request_bytes": counted(behind.size, "byte"),
             "request_frame": str(story.turn.request_last_frame),
-            "turn": str(request_number(story) + 1),
+            "turn": str(request_number(story) + behind.answered),
         }
     if asked is None:
         return {}

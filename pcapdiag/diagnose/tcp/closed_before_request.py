@@ -66,6 +66,7 @@ from pcapdiag.diagnose.greeting_words import words_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.multipath import held_in_reserve
+from pcapdiag.diagnose.patience import round_seconds
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import IDLE, duration
 from pcapdiag.diagnose.tls_state import (
@@ -112,6 +113,10 @@ SEVERAL = 2
 """Connections on which the initiator spoke first, and was answered, that show it to be the way."""
 UNUSED_TIMEOUT = 10 * SECOND
 """From here on the close is a timeout for connections that nobody used."""
+SILENT = (
+    "The initiator had said nothing either, and that is the value of a usual timer: servers limit "
+    "how long a client may be silent (NGINX client_header_timeout, HAProxy timeout client)."
+)
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -207,19 +212,21 @@ def _judgement(story: Story, end: Ending, since: int) -> Judgement:
     sure = 0.95 if since < SECOND else 0.85
     sent = size_of_greeting(story)
     refused = sent and read_greeting(story) is Greeting.REFUSAL
-    fine = 0.05 if refused else 0.2
+    silent = not sent and not story.turn.index and round_seconds(since) is not None
+    fine = 0.05 if refused else 0.2 if sent else 0.25 if silent else 0.0
     return Judgement(
         code=KIND.code,
         failed=True,
         phase=phase_at(story, end.time),
-        confidence=round(sure - fine, 2) if sent else sure,
+        confidence=round(sure - fine, 2),
         frames=frames_of(end.frame, story.turn.request_frame),
         ended_by="responder",
         candidates=(
             SideHint("responder", 0.97, "the FIN is in order and bears its address", (end.frame,)),
             SideHint("path", 0.03, "a proxy that answers for it would look the same", (end.frame,)),
         ),
-        alternatives=(OtherCode("ok", fine),) if sent else (),
+        alternatives=(OtherCode("ok", fine),) if fine else (),
+        notes=(SILENT,) if silent else (),
         facts={
             "since_start": duration(max(0, since)),
             "fin_frame": str(end.frame),

@@ -65,7 +65,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.stack import LINUX_TTL
 from pcapdiag.diagnose.ending import frames_of
-from pcapdiag.diagnose.filtered import only_first_syn
+from pcapdiag.diagnose.filtered import only_first_syn, unheard
 from pcapdiag.diagnose.icmp.quoted import name_of, refuses
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -139,8 +139,9 @@ FIRST_RETRY_DUE = 3 * SECOND // 2
 WINDOWS_RETRY_DUE = 7 * SECOND // 2
 """Older Windows (TTL 128) repeats after 3 s."""
 SPOKEN_WITHIN = 2 * SECOND
-"""A router says by ICMP of some packets only that it does not deliver them (RFC 1812 section
-4.3.2.8, RFC 4443 section 2.4): Linux of one a second to each receiver (net.ipv4.icmp_ratelimit)."""
+"""Of some packets only do routers and hosts say by ICMP that they do not deliver them (RFC 1812
+section 4.3.2.8, RFC 4443 section 2.4): Linux of one a second to each receiver
+(net.ipv4.icmp_ratelimit)."""
 TRIED = 29 * SECOND // 10
 """Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
 REPEAT_UNANSWERED = 4 * SECOND // 10
@@ -234,7 +235,7 @@ def _confidence(story: Story, gave_up: bool) -> float:
 
 def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
     address, frames = story.responder.address, story.syn_frames[:1]
-    if address in context.capture_hosts:
+    if address in context.capture_hosts and not unheard(story, context):
         why = f"the SYN reached {address}, where the capture was taken, and it did not answer"
         return (SideHint("responder", 0.93, why, frames), SideHint("initiator", 0.02, why, frames))
     endpoint = context.endpoint(address, story.responder.port)
@@ -245,7 +246,8 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
             "of how many it says so is limited"
         )
         frames = (*frames, said.frame)
-        return (SideHint("path", 0.9, why, frames), SideHint("responder", 0.08, why, frames))
+        path, own = (0.08, 0.9) if said.source == address else (0.9, 0.08)
+        return (SideHint("path", path, why, frames), SideHint("responder", own, why, frames))
     if endpoint.established or endpoint.refused:
         why = f"{address} answers other SYNs to this port"
         return (SideHint("responder", 0.5, why, frames), SideHint("path", 0.48, why, frames))

@@ -6,7 +6,9 @@ What happened
 
 How pcapdiag can tell
     FIN or RST by the initiator with its request unanswered or its answer unfinished, soon after the
-    request or within the time in which this responder usually answers, at no timeout's value.
+    request or within the time in which this responder usually answers, at no timeout's value. So it
+    is where its host ended others in that moment (calls, clients of a proxy) that had begun at
+    other times: a process that is stopped closes all it has.
 
 Usual causes
     - A user closed the page or pressed ^C.

@@ -47,7 +47,7 @@ from pcapdiag.diagnose.work import (
 from pcapdiag.model.context import Context
 from pcapdiag.model.http_methods import BODILESS, STARTS
 from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
-from pcapdiag.model.story import Story, Turn
+from pcapdiag.model.story import LegMoment, Story, Turn
 from pcapdiag.model.units import MS, SECOND, counted
 from pcapdiag.protocols.http.heads import head_end
 
@@ -159,11 +159,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
         reason = f"{waited.reason}, or closed its own direction and went on waiting"
         waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
     told = told_its_client(story, end.time)
-    if told is not None and (told.kind == "answered" or waited.round_value is not None):
-        # Who only closed on its client, at no timeout's value, may have been stopped itself.
-        reason = f"it told its own client so at that moment (stream {told.stream})"
-        sure = MOST_SURE_UNREAD if _may_have_more_to_send(story) else MOST_SURE
-        return Patience(waited.waited, sure, waited.round_value, reason)
+    if told is not None:
+        return _told(story, waited, told)
     left = client_left(story, end.time)
     if left is not None:
         reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
@@ -173,6 +170,24 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if unread or _may_have_more_to_send(story):
         return replace(waited, timeout=min(waited.timeout, MOST_SURE_UNREAD))
     return waited
+
+
+def _told(story: Story, waited: Patience, told: LegMoment) -> Patience:
+    """Return what it says that the initiator, a proxy, ended its client's request as well.
+
+    Who answers had given up. Who only closes may be a proxy that knows no answer (TCP, tinyproxy),
+    at a timeout's value, or have been stopped itself: then all is closed, by FIN where nothing was
+    left unread (measured). A RST of its own will, as HAProxy's in TCP mode, is no such end.
+    """
+    aborted = any(r.from_initiator and r.has_ack and r.window for r in story.resets)
+    chosen = aborted and not story.turn.response_bytes and waited.round_value is not None
+    if told.kind == "answered" or chosen:
+        reason = f"it told its own client so at that moment (stream {told.stream})"
+        sure = MOST_SURE_UNREAD if _may_have_more_to_send(story) else MOST_SURE
+        return replace(waited, timeout=sure, reason=reason)
+    reason = f"{waited.reason}; it closed on its own client then (stream {told.stream})"
+    sure = waited.timeout if waited.alike else min(waited.timeout, MOST_SURE_UNREAD)
+    return replace(waited, timeout=sure, reason=reason)
 
 
 def _may_be_last_words(story: Story, end: Ending, waited: Patience) -> bool:

@@ -194,3 +194,13 @@ def test_the_servers_own_words_are_told(said: bytes, told: str) -> None:
     story = play(*HANDSHAKE, S("PSH,ACK", said), C("ACK"), *HUNG_UP)
     verdict = judge(story, around(story, first_bytes={b"AUTH": 3}))
     assert told in fill(KIND, verdict, story).explanation
+
+
+@pytest.mark.parametrize(("after", "sure", "others"), [(5_003, 0.6, 1), (7_300, 0.85, 0)])
+def test_a_silent_client_that_is_closed_on_at_a_timers_value(
+    after: int, sure: float, others: int
+) -> None:
+    verdict = judged(*HANDSHAKE, S("FIN,ACK", after=after), C("FIN,ACK"), S("ACK"))
+    assert verdict.code == "tcp.closed_before_request"
+    assert (verdict.confidence, len(verdict.notes)) == (sure, others)
+    assert [other.code for other in verdict.alternatives] == ["ok"] * others

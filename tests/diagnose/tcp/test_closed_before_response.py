@@ -66,6 +66,11 @@ LAST = OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
     [
         (GET + NEXT, OK, "tcp.closed_before_response"),
         (GET + NEXT, OK + OK, "ok"),
+        (GET + NEXT + NEXT, OK + OK, "tcp.closed_before_response"),
+        (GET + NEXT + NEXT, OK + LAST, "ok"),
+        (GET + NEXT + NEXT, OK + OK + OK, "ok"),
+        (GET + NEXT + NEXT, OK + b"?", "ok"),
+        (GET + NEXT + NEXT, OK + OK.replace(b"HTTP/1.1", b"ICY"), "ok"),
         (GET + NEXT, LAST, "ok"),
         (GET + NEXT, OK.replace(b"HTTP/1.1", b"HTTP/1.0"), "ok"),
         (GET.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + NEXT, OK, "ok"),
@@ -89,6 +94,9 @@ def test_what_is_told_of_the_pipelined_request_without_an_answer() -> None:
     verdict = judged(*HANDSHAKE, *lines, *HUNG_UP)
     assert (verdict.facts["request_bytes"], verdict.facts["turn"]) == ("31 bytes", "2")
     assert verdict.phase == "before_response"
+    two = (C("PSH,ACK", GET + NEXT + NEXT + NEXT), S("PSH,ACK", OK + OK), C("ACK"))
+    facts = judged(*HANDSHAKE, *two, *HUNG_UP).facts
+    assert (facts["request_bytes"], facts["turn"]) == ("62 bytes", "3")
     cut = judged(*HANDSHAKE, *lines, S("RST,ACK", win=500))
     assert cut.code == "tcp.reset_before_response"
 

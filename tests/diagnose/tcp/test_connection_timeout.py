@@ -94,6 +94,15 @@ def test_the_host_is_named_where_the_syn_reached_it() -> None:
     assert sides(judge(story, context))["responder"] > 0.9
 
 
+def test_the_host_is_not_named_where_only_what_came_to_it_is_captured() -> None:
+    syn = C("SYN")
+    story = play(syn, *again(syn, 1000, 2000))
+    context = around(story, 5)
+    context.capture_hosts = frozenset({story.responder.address})
+    context.answered_unseen = 1
+    assert max(sides(judge(story, context)).values()) < 0.8
+
+
 def test_a_family_that_lost_the_race_is_fine() -> None:
     """Happy Eyeballs (RFC 8305): the same host came through over IPv4."""
     story = play(SYN, lost_to=3)
@@ -120,6 +129,14 @@ def test_a_device_said_of_others_then_that_it_does_not_deliver(seconds: float, s
     if side:
         assert "10.0.9.1 said by ICMP" in verdict.candidates[0].why
         assert verdict.candidates[0].frames[-1] == 77
+
+
+def test_the_host_itself_said_of_others_then_that_it_does_not_take_them() -> None:
+    story = play(SYN, *again(SYN, 1000, 1000, 1000))
+    said = SpokenFor(story.responder.address, 77)
+    said.times.add(story.start)
+    verdict = judge(story, around(story, spoken_for=said))
+    assert sides(verdict)["responder"] > 0.8
 
 
 def test_one_syn_in_a_capture_where_nobody_answers_tells_of_the_capture() -> None:
