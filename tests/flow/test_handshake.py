@@ -90,6 +90,20 @@ def test_data_in_place_of_the_final_ack_completes_the_handshake() -> None:
     assert story.turn.request_frame == 3
 
 
+def test_a_syn_ack_that_was_captured_behind_what_acknowledges_it_completes_the_handshake() -> None:
+    """A mirror port with a queue for each direction; the next packet may be seconds away."""
+    wire = Wire()
+    link = Link(wire)
+    link.c(0, "S", 0)
+    link.c(1, "A", 1, 1)
+    link.c(2, "PA", 1, 1, b"GET / HTTP/1.1\r\n")
+    link.s(3, "SA", 0, 1)
+    link.c(4000, "FA", 17, 1)
+    story = tell(wire).only
+    assert (story.handshake_done, story.established_time) == (True, START + 3 * MS)
+    assert (story.rtt_to_initiator, story.handshake_rtt) == (None, 3 * MS)
+
+
 def test_without_the_final_ack_it_is_not_done() -> None:
     wire = Wire()
     link = Link(wire)
