@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.attribution import attribute
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.context import Context
 from tests.flow.wire import MS, START, End, Link, Wire, tell
 
 CLIENT6 = End("2001:db8::1", 40000, 0x1000, b"\2\0\0\0\0\1")
@@ -102,6 +105,21 @@ def test_a_syn_ack_that_was_captured_behind_what_acknowledges_it_completes_the_h
     story = tell(wire).only
     assert (story.handshake_done, story.established_time) == (True, START + 3 * MS)
     assert (story.rtt_to_initiator, story.handshake_rtt) == (None, 3 * MS)
+
+
+@pytest.mark.parametrize("port", [443, 50_000])
+def test_a_syn_that_was_captured_behind_its_refusal_began_the_connection(port: int) -> None:
+    """The same, whichever end has the lower port."""
+    wire = Wire()
+    link = Link(wire, server=End("10.0.0.2", port, 0, b"\2\0\0\0\0\2"))
+    link.s(0, "RA", 0, 1)
+    link.c(1, "S", 0)
+    story = tell(wire).only
+    assert (story.initiator.address, story.state) == ("10.0.0.1", "REJ")
+    assert (story.midstream, story.initiator_inferred, story.syn_count) == (False, False, 1)
+    judgement = judge(story, Context())
+    assert judgement.code == "tcp.connection_refused"
+    assert attribute(story, judgement, Context()).side == "responder"
 
 
 def test_without_the_final_ack_it_is_not_done() -> None:
