@@ -302,6 +302,18 @@ def test_the_challenge_ack_of_an_older_connection_is_not_capture_loss() -> None:
     assert (story.handshake_done, story.responder.acked) == (True, 0x9007)
 
 
+def test_without_its_syn_too_an_initiator_shows_that_the_answer_was_not_captured() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.s(0, "SA", 0, 1)
+    link.c(1, "PA", 1, 1, b"question")
+    link.s(2, "A", 1, 9)
+    link.c(3, "A", 9, 7)
+    told = tell(wire)
+    assert told.only.initiator.acked_unseen == 1
+    assert told.tracker.lost_by_capture() == 1
+
+
 def test_a_syn_ack_with_a_wrong_number_is_no_loss_of_the_capture() -> None:
     wire = Wire()
     link = Link(wire)
