@@ -25,6 +25,10 @@ def note_syn(p: Packet, flow: Flow, f: HalfFlow, opened: int, time: int, moments
         f.sack_permitted = p.sack_permitted
     if not p.flags & ACK:
         if opened:
+            if flow.midstream and f.packets == 1:
+                # A mirror port's queues brought what answers it first.
+                flow.midstream = 0
+                flow.inferred = 0
             flow.syn_count += 1
             if flow.syn_count == 1:
                 moments.note(flow, OPENED, time)

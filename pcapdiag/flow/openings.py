@@ -42,13 +42,8 @@ class Openings:
                 self.endings.end(flow, time)
                 return self.opened(p, h, frame, time, interface)
             f = flow.a if self.table.from_a else flow.b
-            if not p.flags & ACK:
-                if flow.midstream and f.packets == 0 and self.table.from_a == flow.a_opened:
-                    # A mirror port's queues brought what answers it first.
-                    flow.midstream = 0
-                    flow.inferred = 0
-                elif f.base_seq >= 0:
-                    self.copies.compare_files(p, flow, self.copies.files[interface], frame, time)
+            if f.base_seq >= 0 and not p.flags & ACK:
+                self.copies.compare_files(p, flow, self.copies.files[interface], frame, time)
         self._note_base(p, flow)
         return flow
 

@@ -397,4 +397,5 @@ class Flow:
         if self.syn_count == 0 or self.syn_ack_count > 0:
             return 0
         responder = self.b if self.a_opened else self.a
-        return 1 if responder.rst_count > 0 else 0
+        # Where it sent more, the capture lacks the SYN-ACK.
+        return 1 if 0 < responder.rst_count == responder.packets else 0

@@ -281,6 +281,18 @@ def test_a_refused_syn_that_is_sent_again_and_accepted() -> None:
     assert story.responder.data_segments == 1
 
 
+def test_a_reset_whose_sender_had_said_more_refused_nothing() -> None:
+    """The capture lacks its SYN-ACK."""
+    wire = Wire()
+    link = Link(wire)
+    link.c(0, "S", 0)
+    link.c(2, "PA", 1, 1, b"question")
+    link.s(3, "A", 1, 9)
+    link.s(900, "R", 1)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert (endpoint.refused, endpoint.resets) == (0, 1)
+
+
 def test_the_challenge_ack_of_an_older_connection_is_not_capture_loss() -> None:
     """RFC 5961: it has the numbers of the connection that the responder still holds."""
     wire = Wire()
