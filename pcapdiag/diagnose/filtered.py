@@ -32,5 +32,6 @@ def unheard(story: Story, context: Context) -> bool:
 
 
 def only_first_syn_ack(story: Story) -> bool:
-    """Return whether neither SYN nor SYN-ACK was repeated: then neither end missed an answer."""
-    return story.syn_count <= 1 and story.syn_ack_count == 1
+    """Return whether no SYN came behind the only SYN-ACK: then neither end missed an answer."""
+    answered = story.syn_ack_times[0] if story.syn_ack_count == 1 else -1
+    return max(story.syn_times, default=0) <= answered

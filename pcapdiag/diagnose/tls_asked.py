@@ -7,6 +7,7 @@ for HTTP alone: a log shipper, or a publisher, says goodbye after messages that 
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.disorder import answers_unseen
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.tls_state import (
     CLOSE_NOTIFY,
@@ -42,10 +43,10 @@ SHORTEST_HTTP1 = b"GET / HTTP/1.1\r\nHost: \r\n\r\n"
 def unanswered_request(story: Story) -> Record | None:
     """Return the last record of a request that only goodbyes followed, or None.
 
-    None too where the initiator left at once.
+    None too where the initiator left at once, or answers were captured before what they answer.
     """
     facts = tls_facts(story)
-    if facts is None or facts.incomplete or facts.records_left_out:
+    if facts is None or facts.incomplete or facts.records_left_out or answers_unseen(story):
         return None
     asked = _last_request(facts)
     if asked is None or not _is_http(story, facts):

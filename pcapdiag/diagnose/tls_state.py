@@ -120,12 +120,17 @@ def is_error(alert: Alert, facts: TlsFacts) -> bool:
 
 
 def answers_the_close(story: Story, alert: Alert) -> bool:
-    """Return whether the alert's sender had got the other end's FIN: then that was the cause."""
+    """Return whether the alert's sender had got the other end's FIN: then that was the cause.
+
+    Its ACK number says so, wherever the capture has the FIN; the order only where it was not kept.
+    """
     other = story.half(not alert.from_initiator)
-    if not other.fin_frame or (other.fin_time, other.fin_frame) > moment(alert):
+    if not other.fin_frame:
         return False
-    packet = next((p for p in story.packets if p.frame == alert.frame), None)
-    return packet is None or not packet.has_ack or seq_distance(packet.ack, other.fin_seq) > 0
+    packet = next((p for p in story.packets if p.frame == alert.frame and p.has_ack), None)
+    if packet is None:
+        return (other.fin_time, other.fin_frame) <= moment(alert)
+    return seq_distance(packet.ack, other.fin_seq) > 0
 
 
 def left_first(story: Story, end: Seen) -> bool:

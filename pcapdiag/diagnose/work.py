@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -14,6 +13,7 @@ from pcapdiag.diagnose.completeness import (
     request_incomplete,
     response_completeness,
 )
+from pcapdiag.diagnose.disorder import answers_unseen, clock_stepped
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.goodbye import (
     asks_for_answer,
@@ -32,14 +32,9 @@ from pcapdiag.diagnose.tls_state import data_came_late, nothing_answered, nothin
 from pcapdiag.model.context import Context
 from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_add, seq_distance
+from pcapdiag.model.packet import PacketFact, seq_add, seq_distance
 from pcapdiag.model.story import Story, Turn
-from pcapdiag.model.units import MS, SECOND
-
-HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
-"""How answers begin that no server gives unasked."""
-STEP = 100 * MS
-"""A clock that is set back by less may be two queues of a network card."""
+from pcapdiag.model.units import SECOND
 
 
 class Work(Enum):
@@ -80,14 +75,15 @@ def _by_bytes(story: Story) -> Work:
     if not asks_for_answer(story) and not in_time:
         return Work.DONE if unanswered_request(story) is None else Work.WAITING
     if in_time == 0:
-        apart = _answer_in_disorder(story) or answers_unseen(story) or opened_by_both(story)
-        unsure = (apart and not nothing_answered(story)) or waits_for_no_stream(story)
+        apart = _answer_in_disorder(story) or opened_by_both(story)
+        unsure = apart and not nothing_answered(story)
+        unsure = unsure or answers_unseen(story) or waits_for_no_stream(story)
         return Work.UNKNOWN if unsure else Work.WAITING
     if last_word(story) and not story.responder.rst_count:
         return Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
-    if pipelined_behind(story) is not None:
+    if pipelined_behind(story) is not None and not answers_unseen(story):
         return Work.WAITING
     state = response_completeness(turn)
     if state is Completeness.COMPLETE or responder_said_goodbye(story):
@@ -160,10 +156,9 @@ def _sent_until(story: Story, end: Ending) -> int:
         and _came_before(packet, end)
     ]
     read = story.initiator.fin_ack if end.reset is None else story.responder.acked or 0
-    if story.packets_left_out and end.by_initiator:
-        # The last bytes before it may be among those.
-        told = end.reset is None or end.reset.has_ack
-        before += [read if end.reset is None else end.reset.ack] if told else []
+    if end.by_initiator and (end.reset is None or end.reset.has_ack):
+        # What it acknowledges had come, wherever the capture has it.
+        before.append(read if end.reset is None else end.reset.ack)
     return max(before, key=lambda seq: seq_distance(seq, read), default=read)
 
 
@@ -201,45 +196,6 @@ def _answer_in_disorder(story: Story) -> bool:
 def opened_by_both(story: Story) -> bool:
     """Return whether both ends sent a SYN (RFC 9293 section 3.5): peers, of whom neither asks."""
     return any(p.is_syn and not p.from_initiator for p in story.packets)
-
-
-@once
-def answers_unseen(story: Story) -> bool:
-    """Return whether data of the responder acknowledges bytes that had not been captured by then.
-
-    The capture lost them, or it is of a mirror port or tap that brings the two directions through
-    queues of their own. What came first is then not known: an answer seems to be missing, or to
-    come before its request.
-    """
-    if story.greeting_bytes and story.hello_responder[:10] in HTTP_SUCCESS:
-        return True
-    half = story.initiator
-    sent = None if half.isn is None else seq_add(half.isn, 1)
-    for packet in story.packets:
-        if story.packets_left_out and packet.frame > half.first_data_frame:
-            # What is acknowledged then may be among those.
-            return False
-        if packet.is_rst or packet.marks & KEEP_ALIVE:
-            continue
-        if packet.from_initiator:
-            end = seq_add(packet.seq, packet.length + (packet.is_syn or packet.is_fin))
-            sent = end if sent is None or seq_distance(end, sent) > 0 else sent
-        elif packet.length and packet.has_ack and sent is not None:
-            if seq_distance(packet.ack, sent) > 0:
-                return True
-    return False
-
-
-@once
-def clock_stepped(story: Story) -> bool:
-    """Return whether the capture's clock was set back within a connection that no RST ended.
-
-    What came first, and who closed first, is then not known.
-    """
-    if story.resets:
-        return False
-    packets = sorted(story.packets, key=lambda packet: packet.frame)
-    return any(b.time < a.time - STEP for a, b in pairwise(packets))
 
 
 def sending_request(story: Story) -> bool:

@@ -69,7 +69,7 @@ def _fold_endpoint(flow: Flow) -> None:
     if flow.turn_index > 0 and flow.response_bytes == 0:
         endpoint.unanswered_turns += 1
     if flow.syn_count > 0 and flow.syn_ack_count == 0 and not flow.handshake_done:
-        if responder.rst_count > 0:
+        if flow.is_refused():
             endpoint.refused += 1
             if endpoint.first_refused == 0:
                 endpoint.first_refused = flow.rst_time

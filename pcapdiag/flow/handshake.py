@@ -25,6 +25,10 @@ def note_syn(p: Packet, flow: Flow, f: HalfFlow, opened: int, time: int, moments
         f.sack_permitted = p.sack_permitted
     if not p.flags & ACK:
         if opened:
+            if flow.midstream and f.packets == 1:
+                # A mirror port's queues brought what answers it first.
+                flow.midstream = 0
+                flow.inferred = 0
             flow.syn_count += 1
             if flow.syn_count == 1:
                 moments.note(flow, OPENED, time)
@@ -54,6 +58,19 @@ def note_last_step(
         return
     if r.isn < 0 or distance(p.ack, r.isn) <= 0:
         return
+    _came_up(flow, time, table)
+
+
+def note_overtaken(flow: Flow, f: HalfFlow, r: HalfFlow, time: int, table: Table) -> None:
+    """Note whether the initiator ``r`` had acknowledged the SYN-ACK of ``f`` before this came.
+
+    A mirror port or tap may bring the two directions through queues of their own.
+    """
+    if flow.syn_ack_count == 1 and r.highest_ack >= 0 and distance(r.highest_ack, f.isn) > 0:
+        _came_up(flow, time, table)
+
+
+def _came_up(flow: Flow, time: int, table: Table) -> None:
     flow.handshake_done = 1
     flow.established_time = time
     flow.early_resets = flow.rst_kept

@@ -393,8 +393,8 @@ class Flow:
         """The Caller (pcapdiag/flow/callers.py) that it belongs to, once that was asked."""
 
     def is_refused(self) -> int:
-        """Say whether the responder's only answer to the SYN was a RST (Zeek's conn_state REJ)."""
-        if self.syn_count == 0 or self.syn_ack_count > 0:
+        """Say whether all that the responder sent was a RST (Zeek's conn_state REJ)."""
+        if self.syn_count == 0:
             return 0
         responder = self.b if self.a_opened else self.a
-        return 1 if responder.rst_count > 0 else 0
+        return 1 if 0 < responder.rst_count == responder.packets else 0

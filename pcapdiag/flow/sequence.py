@@ -118,9 +118,9 @@ def _pure_acks(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int, control: in
 
 def _beyond(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int) -> int:
     """Name an acknowledgment of bytes that were not seen."""
-    if f.isn < 0 and r.isn >= 0 and r.next_seq == ((r.isn + 1) & MASK32):
-        # All it can acknowledge is the SYN: its numbers are those of an older connection on these
-        # ports (challenge ACK, RFC 5961 4).
+    if f.isn < 0 and r.isn >= 0 and r.next_seq == ((r.isn + 1) & MASK32) and r.last_ack < 0:
+        # All it can acknowledge is the SYN, for there is no SYN-ACK: its numbers are those of an
+        # older connection on these ports (challenge ACK, RFC 5961 4).
         return 0
     probed = r.isn < 0 and r.data_segments == 0 and r.fin_frame == 0
     if probed and r.last_marks & GAP_BEFORE == 0 and p.ack == ((r.next_seq + 1) & MASK32):

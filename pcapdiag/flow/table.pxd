@@ -4,7 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.graves cimport Graves
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
-cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, INSIDE, LAST_INSIDE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, NOBODY
+cdef long long ACK, RST, SYN, _ACTIVE, _EMBRYONIC, GONE, INSIDE, LAST_INSIDE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, NOBODY
 
 
 @cython.final

@@ -14,7 +14,7 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.graves import Graves
 from pcapdiag.flow.records import NOBODY, Endpoint, Flow, Host, Tombstone
 from pcapdiag.model.addresses import Key
-from pcapdiag.model.packet import ACK, SYN
+from pcapdiag.model.packet import ACK, RST, SYN
 
 BUCKETS = 65_536
 MAX_HOSTS = 32_768
@@ -209,7 +209,10 @@ class Table:
         flow.inferred = 1
         flow.midstream = 1
         endpoints = self.endpoints
-        if (p.version, p.source_high, p.source_low, p.source_port) in endpoints:
+        if p.flags & (RST | ACK) == RST | ACK and p.seq == 0:
+            # So is a SYN refused (RFC 9293 section 3.10.7.1).
+            flow.a_opened = 0
+        elif (p.version, p.source_high, p.source_low, p.source_port) in endpoints:
             flow.a_opened = 0
         elif (p.version, p.target_high, p.target_low, p.target_port) in endpoints:
             flow.a_opened = 1

@@ -8,7 +8,7 @@ from pcapdiag.flow.closing cimport Closing
 from pcapdiag.flow.copies cimport Copies
 from pcapdiag.flow.counters cimport count_segment
 from pcapdiag.flow.endings cimport Endings
-from pcapdiag.flow.handshake cimport note_last_step, note_syn
+from pcapdiag.flow.handshake cimport note_last_step, note_overtaken, note_syn
 from pcapdiag.flow.icmp_errors cimport IcmpErrors
 from pcapdiag.flow.kept cimport KeptPackets
 from pcapdiag.flow.lanes cimport Lanes

@@ -35,7 +35,7 @@ from pcapdiag.flow.closing import Closing
 from pcapdiag.flow.copies import Copies
 from pcapdiag.flow.counters import count_segment
 from pcapdiag.flow.endings import Endings
-from pcapdiag.flow.handshake import note_last_step, note_syn
+from pcapdiag.flow.handshake import note_last_step, note_overtaken, note_syn
 from pcapdiag.flow.icmp_errors import IcmpErrors
 from pcapdiag.flow.kept import KeptPackets
 from pcapdiag.flow.lanes import Lanes
@@ -387,6 +387,8 @@ class Tracker:
         if p.flags & ACK:
             if opened and flow.handshake_done == 0:
                 note_last_step(p, flow, f, r, time, self.table)
+            elif p.flags & SYN and flow.handshake_done == 0:
+                note_overtaken(flow, f, r, time, self.table)
             elif flow.request_acked_time == 0 and flow.turn_index > 0 and not opened:
                 note_request_acked(p, flow, r, time)
         # A RST's bytes say why it was sent (RFC 9293 3.5.3), and are nobody's answer.

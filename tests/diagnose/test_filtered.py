@@ -49,6 +49,9 @@ def test_a_filter_for_syn_and_syn_ack() -> None:
     repeated = S("SYN,ACK")
     lines = (C("SYN"), repeated, *again(repeated, 1000))
     assert judged(*lines).code == "tcp.handshake_stalled"
+    syn = C("SYN")
+    assert judged(syn, *again(syn, 1000), S("SYN,ACK")).code == "capture.partial"
+    assert judged(syn, S("SYN,ACK"), *again(syn, 1000)).code == "tcp.handshake_stalled"
 
 
 def test_a_filter_for_syn_fin_and_rst_is_no_stall() -> None:

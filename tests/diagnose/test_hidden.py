@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.disorder import answers_unseen, clock_stepped
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.diagnose.work import Work, answer_may_be_missing, answers_unseen, clock_stepped, work
+from pcapdiag.diagnose.work import Work, answer_may_be_missing, work
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
     EXCHANGE,
@@ -83,6 +85,24 @@ def test_an_answer_captured_before_its_request_is_cut_by_its_own_length() -> Non
         first = S("PSH,ACK", answer, ack=1_000_001 + len(GET))
         ladder = (*HANDSHAKE, first, C("PSH,ACK", GET), S("RST,ACK"))
         assert judged(*ladder).code == code
+
+
+@pytest.mark.parametrize("word", ["FIN,ACK", "RST,ACK"])
+def test_what_a_closing_word_acknowledges_had_come_before_it(word: str) -> None:
+    """Wherever a mirror port's queues have it."""
+    asked = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+    answer = S("PSH,ACK", OK, ack=1_000_001 + len(GET))
+    assert judged(*asked, C(word, after=5, win=500), answer).code == "tcp.initiator_abort"
+    read = (4_294_967_201 + len(OK)) % (1 << 32)
+    assert judged(*asked, C(word, after=5, win=500, ack=read), answer).code == "ok"
+
+
+def test_an_answer_captured_before_its_request_leaves_no_pipelined_one_behind() -> None:
+    """Its request then stands beside the next one, as if both had been sent at once."""
+    first = S("PSH,ACK", OK, ack=1_000_001 + 2 * len(GET))
+    talk = (C("PSH,ACK", GET), first, C("PSH,ACK", GET), C("PSH,ACK", GET), S("PSH,ACK", OK))
+    left = (C("FIN,ACK", after=20), S("FIN,ACK"), C("ACK"))
+    assert judged(*HANDSHAKE, *talk, *left).code == "ok"
 
 
 def test_a_file_that_ends_behind_a_half_close_does_not_say_what_follows() -> None:

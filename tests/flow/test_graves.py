@@ -83,7 +83,7 @@ def test_of_two_on_the_same_ports_the_later_one_is_found() -> None:
     table = buried(3)
     again = judged(table, 1)
     again.stream, again.evicted, again.waits_until = 9, 1, START + SECOND
-    again.syn_count, again.b.rst_count = 1, 1
+    again.syn_count, again.b.packets, again.b.rst_count = 1, 1, 1
     table.graves.bury(again)
     grave = find(table, 1)
     assert grave is not None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.attribution import attribute
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.context import Context
 from tests.flow.wire import MS, START, End, Link, Wire, tell
 
 CLIENT6 = End("2001:db8::1", 40000, 0x1000, b"\2\0\0\0\0\1")
@@ -88,6 +91,35 @@ def test_data_in_place_of_the_final_ack_completes_the_handshake() -> None:
     story = tell(wire).only
     assert (story.handshake_done, story.rtt_to_initiator) == (True, 2 * MS)
     assert story.turn.request_frame == 3
+
+
+def test_a_syn_ack_that_was_captured_behind_what_acknowledges_it_completes_the_handshake() -> None:
+    """A mirror port with a queue for each direction; the next packet may be seconds away."""
+    wire = Wire()
+    link = Link(wire)
+    link.c(0, "S", 0)
+    link.c(1, "A", 1, 1)
+    link.c(2, "PA", 1, 1, b"GET / HTTP/1.1\r\n")
+    link.s(3, "SA", 0, 1)
+    link.c(4000, "FA", 17, 1)
+    story = tell(wire).only
+    assert (story.handshake_done, story.established_time) == (True, START + 3 * MS)
+    assert (story.rtt_to_initiator, story.handshake_rtt) == (None, 3 * MS)
+
+
+@pytest.mark.parametrize("port", [443, 50_000])
+def test_a_syn_that_was_captured_behind_its_refusal_began_the_connection(port: int) -> None:
+    """The same, whichever end has the lower port."""
+    wire = Wire()
+    link = Link(wire, server=End("10.0.0.2", port, 0, b"\2\0\0\0\0\2"))
+    link.s(0, "RA", 0, 1)
+    link.c(1, "S", 0)
+    story = tell(wire).only
+    assert (story.initiator.address, story.state) == ("10.0.0.1", "REJ")
+    assert (story.midstream, story.initiator_inferred, story.syn_count) == (False, False, 1)
+    judgement = judge(story, Context())
+    assert judgement.code == "tcp.connection_refused"
+    assert attribute(story, judgement, Context()).side == "responder"
 
 
 def test_without_the_final_ack_it_is_not_done() -> None:
@@ -249,6 +281,18 @@ def test_a_refused_syn_that_is_sent_again_and_accepted() -> None:
     assert story.responder.data_segments == 1
 
 
+def test_a_reset_whose_sender_had_said_more_refused_nothing() -> None:
+    """The capture lacks its SYN-ACK."""
+    wire = Wire()
+    link = Link(wire)
+    link.c(0, "S", 0)
+    link.c(2, "PA", 1, 1, b"question")
+    link.s(3, "A", 1, 9)
+    link.s(900, "R", 1)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert (endpoint.refused, endpoint.resets) == (0, 1)
+
+
 def test_the_challenge_ack_of_an_older_connection_is_not_capture_loss() -> None:
     """RFC 5961: it has the numbers of the connection that the responder still holds."""
     wire = Wire()
@@ -268,6 +312,18 @@ def test_the_challenge_ack_of_an_older_connection_is_not_capture_loss() -> None:
     assert told.tracker.lost_by_capture() == 0
     assert (story.turn.request_acked, story.turn.response_bytes) == (True, 6)
     assert (story.handshake_done, story.responder.acked) == (True, 0x9007)
+
+
+def test_without_its_syn_too_an_initiator_shows_that_the_answer_was_not_captured() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.s(0, "SA", 0, 1)
+    link.c(1, "PA", 1, 1, b"question")
+    link.s(2, "A", 1, 9)
+    link.c(3, "A", 9, 7)
+    told = tell(wire)
+    assert told.only.initiator.acked_unseen == 1
+    assert told.tracker.lost_by_capture() == 1
 
 
 def test_a_syn_ack_with_a_wrong_number_is_no_loss_of_the_capture() -> None:

@@ -134,7 +134,8 @@ def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
         peer_earlier=peer_earlier,
         peer_later=peer_later,
         trigger=peer_earlier[-1] if peer_earlier else None,
-        answers_syn=not earlier and not story.midstream and _only_syns(peer_earlier),
+        # A mirror port's queues may bring the SYN behind its refusal.
+        answers_syn=not (earlier or story.midstream) and _only_syns(peer_earlier or peer_later[:1]),
         next_seq=_latest([p.end_seq for p in earlier]),
         peer_acks=frozenset([p.ack for p in peer_earlier if p.flags & ACK]),
         apart=_apart(story, reset),

@@ -50,6 +50,7 @@ References
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.disorder import answers_unseen
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import frame_words, quoted
 from pcapdiag.diagnose.http2.known import is_incomplete, tells_all
@@ -186,7 +187,9 @@ def _made_of_http(story: Story, exchange: Exchange) -> int | None:
         return None
     if _is_grpc(exchange):
         web = exchange.content_type.lower().startswith(WEB)
-        return INTERNAL if exchange.status == OK and not web and tells_all(story) else None
+        # Trailers that were captured before the request are put to no call.
+        told = tells_all(story) and not answers_unseen(story)
+        return INTERNAL if exchange.status == OK and not web and told else None
     if exchange.status == OK and not exchange.content_type:
         return None
     return BY_HTTP.get(exchange.status, UNKNOWN)

@@ -45,12 +45,13 @@ References
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.disorder import answers_unseen
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.response_rejected import ended_at_once
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.speech import Said, answered, opening, spoken_before
-from pcapdiag.diagnose.work import answers_unseen, one_direction
+from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless

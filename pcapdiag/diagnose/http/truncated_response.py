@@ -43,7 +43,7 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import Ending, ending
+from pcapdiag.diagnose.ending import Ending, acknowledges_fin, ending
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http2.known import drained, has_begun, is_unfinished, tells_all
 from pcapdiag.diagnose.judgement import Judgement, SideHint
@@ -124,6 +124,7 @@ def _closed_by_responder(story: Story) -> Ending | None:
     if end is None or end.by_initiator or end.reset is not None:
         return None
     left_first = 0 < story.initiator.fin_time < end.time
+    left_first = left_first and not acknowledges_fin(story, by_initiator=True)
     lost = story.initiator.acked_unseen or one_direction(story) or _hole_before_fin(story)
     return None if left_first or lost else end
 

@@ -34,12 +34,15 @@ def _is_late(story: Story, exchange: Exchange) -> bool:
     if any(moment(packet) < said for packet in cut):
         return True
     closer = story.half(not by_initiator)
-    if not closer.fin_frame or (closer.fin_time, closer.fin_frame) > said:
-        return False
-    return _heard(story, said[1], closer)
+    return closer.fin_frame > 0 and _heard(story, said, closer)
 
 
-def _heard(story: Story, frame: int, closer: Half) -> bool:
-    """Return whether the packet acknowledges the FIN, as far as it was kept: they may cross."""
-    packet = next((p for p in story.packets if p.frame == frame and p.has_ack), None)
-    return packet is None or seq_distance(packet.ack, closer.fin_seq) > 0
+def _heard(story: Story, said: tuple[int, int], closer: Half) -> bool:
+    """Return whether a packet answers the FIN; they may cross.
+
+    Its ACK number says so, wherever the capture has the FIN; the order only where it was not kept.
+    """
+    packet = next((p for p in story.packets if p.frame == said[1] and p.has_ack), None)
+    if packet is None:
+        return (closer.fin_time, closer.fin_frame) <= said
+    return seq_distance(packet.ack, closer.fin_seq) > 0

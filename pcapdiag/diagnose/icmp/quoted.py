@@ -152,11 +152,12 @@ def is_translated(story: Story, error: IcmpFact) -> bool:
     No host asks for its own neighbour: that takes a second and more, and what then says "host
     unreachable" is a router. Linux's NAT gives such an error the address that was called
     (nf_nat_icmp_reply_translation in net/netfilter/nf_nat_proto.c; measured), as a Kubernetes
-    Service's.
+    Service's. Where a capture filter left only the error, how long that took is not known.
     """
     gone = (error.version, error.type, error.code) in HOST_UNREACHABLE
     about_itself = error.source == story.half(not error.from_initiator).address
-    return gone and about_itself and error.time - story.start >= NEIGHBOUR_ASKED
+    alone = not story.half(error.from_initiator).packets
+    return gone and about_itself and (alone or error.time - story.start >= NEIGHBOUR_ASKED)
 
 
 def hides_its_sender(story: Story, error: IcmpFact) -> bool:

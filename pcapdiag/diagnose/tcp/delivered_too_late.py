@@ -16,7 +16,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase
 from pcapdiag.diagnose.tcp.data_timeout import KIND, who
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck, carries, in_vain
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.diagnose.work import answer_may_be_missing
+from pcapdiag.diagnose.work import answer_in_time, answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
@@ -48,7 +48,7 @@ def match_left(story: Story, context: Context) -> Judgement | None:
         return None
     if story.turn.request_acked_time <= end.time or not asks_for_answer(story):
         return None
-    if answer_may_be_missing(story):
+    if answer_may_be_missing(story) or answer_in_time(story):
         return None
     stuck = _missing(story, end)
     if stuck is None:

@@ -49,13 +49,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.completeness import Completeness, response_completeness
+from pcapdiag.diagnose.disorder import answers_unseen
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import in_tls_handshake
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
 from pcapdiag.diagnose.timing import quiet_before
 from pcapdiag.diagnose.tls_state import left_first
-from pcapdiag.diagnose.work import Work, answers_unseen, one_direction, work
+from pcapdiag.diagnose.work import Work, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story

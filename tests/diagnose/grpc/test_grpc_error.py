@@ -7,7 +7,8 @@ from pcapdiag.model.http import GrpcFacts
 from pcapdiag.protocols.http.grpc import FAILURES
 from tests.diagnose.http.spoken import ENVOY_REFUSED, RESPONSE, after_answer, call, verdict
 from tests.diagnose.http2.scenes import CLIENT_CLOSES, answered, http2, judged
-from tests.diagnose.playbook import sides
+from tests.diagnose.playbook import C, S, sides
+from tests.diagnose.protocol.scenes import PREFACE
 
 
 @pytest.mark.parametrize("status", [2, 4, 8, 12, 13, 14, 15])
@@ -96,3 +97,10 @@ def test_an_answer_without_trailers_has_lost_its_status(
     if code != "ok":
         assert judgement.facts["ended"].startswith("ended without trailers")
         assert "grpc_pass" in judgement.facts["advice"]
+
+
+def test_trailers_that_were_captured_before_the_call_were_not_left_out() -> None:
+    call_ = answered(1, content_type="application/grpc", grpc=GrpcFacts("lab.T", "Un", messages=1))
+    early = S("PSH,ACK", b"trailers", ack=1_000_001 + len(PREFACE) + 9)
+    lines = (early, C("PSH,ACK", b"\0" * 9), *CLIENT_CLOSES)
+    assert judged(http2(call_), *lines).code == "ok"

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from pcapdiag.model.http import HttpFacts
 from tests.diagnose.http.spoken import ASKED, CUT, exchange, short, verdict
-from tests.diagnose.playbook import OK, C, S, play
+from tests.diagnose.playbook import OK, SHORT, C, S, play
 
 HUNG_UP = (S("FIN,ACK", after=30), C("FIN,ACK"), S("ACK"))
 
@@ -60,6 +60,13 @@ def test_the_answer_to_head_has_no_body() -> None:
 def test_an_initiator_that_left_first_has_no_claim() -> None:
     lines = (C("FIN,ACK"), S("PSH,ACK", b"more"), C("ACK"), S("FIN,ACK"), C("ACK"))
     assert verdict(play(*CUT, *lines), short()).code != "http.truncated_response"
+
+
+def test_a_close_that_answers_the_other_one_came_second_wherever_it_was_captured() -> None:
+    """A mirror port with a queue for each direction."""
+    read = (4_294_967_201 + len(SHORT) + 1) % (1 << 32)
+    late = (C("FIN,ACK", after=30, ack=read), S("FIN,ACK"), S("ACK"))
+    assert verdict(play(*CUT, *late), short()).code == "http.truncated_response"
 
 
 def test_an_end_that_was_not_kept_may_have_come() -> None:

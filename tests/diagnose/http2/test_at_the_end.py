@@ -25,7 +25,7 @@ from tests.diagnose.http2.scenes import (
     reset,
 )
 from tests.diagnose.playbook import HANDSHAKE, C, Line, S, around, play
-from tests.diagnose.protocol.scenes import PREFACE
+from tests.diagnose.protocol.scenes import PREFACE, SETTINGS
 
 pytestmark = pytest.mark.once
 
@@ -171,6 +171,8 @@ def test_the_preface_itself_is_to_be_answered() -> None:
 
 
 RST_STREAM = b"\0\0\4\3\0\0\0\0\1\0\0\0\x08"
+CLOSED = (4_294_967_201 + len(SETTINGS) + 1) % (1 << 32)
+"""The ACK number of who had got the responder's FIN."""
 
 
 @pytest.mark.parametrize(
@@ -182,8 +184,12 @@ RST_STREAM = b"\0\0\4\3\0\0\0\0\1\0\0\0\x08"
         ),
         ((S("RST,ACK", win=500, after=40), C("PSH,ACK", RST_STREAM)), "tcp.reset_before_response"),
         ((S("FIN,ACK", after=40, lost=True), C("PSH,ACK", RST_STREAM)), "tcp.initiator_abort"),
+        (
+            (C("PSH,ACK", RST_STREAM, after=40, ack=CLOSED), S("FIN,ACK"), S("RST")),
+            "tcp.closed_before_response",
+        ),
     ],
-    ids=["answers the FIN", "answers the RST", "crosses the FIN"],
+    ids=["answers the FIN", "answers the RST", "crosses the FIN", "captured before the FIN"],
 )
 def test_a_stream_given_up_because_the_other_end_closed(lines: tuple[Line, ...], code: str) -> None:
     """Clients of gRPC's C core reset every open stream when their server is gone (measured)."""

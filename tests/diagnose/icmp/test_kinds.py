@@ -7,7 +7,7 @@ from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.icmp.quoted import KEPT
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.incident.leg_failures import leg_failures
-from pcapdiag.model.story import Half
+from pcapdiag.model.story import Half, Story
 from tests.diagnose.playbook import (
     CLIENT,
     EXCHANGE,
@@ -154,6 +154,20 @@ def test_the_senders_own_host_rejects() -> None:
     assert not verdict.notes
 
 
+def error_alone(story: Story) -> Story:
+    """Return the story where a capture filter left only the ICMP error."""
+    return replace(
+        story,
+        initiator=Half(*CLIENT),
+        responder=Half(*SERVER),
+        packets=(),
+        start=story.icmp[0].time,
+        syn_count=0,
+        syn_frames=(),
+        syn_times=(),
+    )
+
+
 @pytest.mark.parametrize(
     ("midstream", "expected"), [(False, "icmp.unreachable"), (True, "capture.partial")]
 )
@@ -161,18 +175,7 @@ def test_an_error_that_quotes_a_connection_of_which_nothing_was_captured(
     midstream: bool, expected: str
 ) -> None:
     full = play(C("SYN"), icmp(3, 3, CLIENT[0]))
-    client, server = CLIENT, SERVER
-    quoted = replace(
-        full,
-        initiator=Half(*client),
-        responder=Half(*server),
-        packets=(),
-        syn_count=0,
-        syn_frames=(),
-        syn_times=(),
-        midstream=midstream,
-        initiator_inferred=midstream,
-    )
+    quoted = replace(error_alone(full), midstream=midstream, initiator_inferred=midstream)
     verdict = judge(quoted, around(quoted, 5))
     assert verdict.code == expected
     assert verdict.failed != midstream
@@ -188,6 +191,8 @@ def test_a_nat_that_passes_on_in_its_own_name_that_a_host_behind_it_is_gone() ->
     assert "a NAT wrote" in verdict.candidates[0].why
     assert "endpointslices" in verdict.fixes[0]
     assert verdict.commands[0].startswith("conntrack -L -d {target_ip}")
+    alone = error_alone(play(*gone))
+    assert sides(judge(alone, around(alone, 5)))["path"] == 0.9
 
 
 @pytest.mark.parametrize(("code", "after"), [(1, 500), (3, 2000)], ids=["at once", "other error"])

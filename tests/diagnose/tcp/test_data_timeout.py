@@ -260,6 +260,15 @@ def test_a_request_that_was_acknowledged_only_behind_its_initiators_close() -> N
     assert "none was acknowledged" in verdict.facts["how"]
 
 
+def test_a_close_that_acknowledges_the_answer_comes_behind_it() -> None:
+    """Wherever a mirror port's queues have that answer."""
+    read = (4_294_967_201 + 2 * len(OK)) % (1 << 32)
+    left = C("FIN,ACK", after=900, ack=read)
+    answer = S("PSH,ACK", OK, ack=1_000_028 + len(GET))
+    lines = (*HANDSHAKE, *EXCHANGE, *CLOSED[:-1], left, answer, S("FIN,ACK"), C("ACK"))
+    assert not judged(*lines).failed
+
+
 def test_a_kernel_that_got_the_request_through_when_its_program_had_left() -> None:
     """The tries behind the close are tries, too; none needs to have been acknowledged before."""
     behind = [C("FIN,PSH,ACK", GET, after=t, seq=1_000_028) for t in (700, 1600)]

@@ -87,6 +87,14 @@ def test_an_answer_that_comes_behind_its_goodbye_reached_nobody() -> None:
     assert verdict.code == "tcp.response_timeout"
 
 
+def test_an_answer_that_was_captured_before_its_request_is_no_missing_one() -> None:
+    """A mirror port with a queue for each direction."""
+    leaves = C("PSH,ACK", records(19), after=200)
+    early = S("PSH,ACK", records(250, 250), after=0.5, ack=1_000_693)
+    lines = (HELLO, FLIGHT_13, FINISHED_13, early, REQUEST, S("ACK"), leaves, *LEFT)
+    assert not told(*lines, client_data=1, tickets=2, **SECURED).failed
+
+
 def test_a_goodbye_right_behind_the_request_waits_for_nothing() -> None:
     leaves = C("PSH,ACK", records(19), after=2)
     verdict = told(*READY, REQUEST, S("ACK"), leaves, *LEFT, client_data=1, tickets=2, **SECURED)

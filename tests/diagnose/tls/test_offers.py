@@ -236,6 +236,8 @@ def test_an_alert_behind_the_other_ends_fin_is_an_effect() -> None:
     verdict = told(*lines)
     assert verdict.code == "tls.handshake_closed"
     assert verdict.ended_by == "responder"
+    behind = (replace(alert(C, 50), ack=4_294_967_202), S("FIN,ACK"), C("FIN,ACK"))
+    assert told(HELLO, ACKED, *behind).code == "tls.handshake_closed", "captured before it"
 
 
 def test_an_alert_that_crossed_a_fin_is_not() -> None:

@@ -1,0 +1,57 @@
+"""Whether the capture has a connection's packets in another order than they were sent in.
+
+What came first, who closed first, and what was left without an answer is then not known.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from pcapdiag.model.once import once
+from pcapdiag.model.packet import KEEP_ALIVE, seq_add, seq_distance
+from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
+
+HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
+"""How answers begin that no server gives unasked."""
+STEP = 100 * MS
+"""A clock that is set back by less may be two queues of a network card."""
+
+
+@once
+def answers_unseen(story: Story) -> bool:
+    """Return whether data of the responder acknowledges bytes that had not been captured by then.
+
+    The capture lost them, or it is of a mirror port or tap that brings the two directions through
+    queues of their own. What came first is then not known: an answer seems to be missing, or to
+    come before its request.
+    """
+    if story.greeting_bytes and story.hello_responder[:10] in HTTP_SUCCESS:
+        return True
+    half = story.initiator
+    sent = None if half.isn is None else seq_add(half.isn, 1)
+    for packet in story.packets:
+        if story.packets_left_out and packet.frame > half.first_data_frame:
+            # What is acknowledged then may be among those.
+            return False
+        if packet.is_rst or packet.marks & KEEP_ALIVE:
+            continue
+        if packet.from_initiator:
+            end = seq_add(packet.seq, packet.length + (packet.is_syn or packet.is_fin))
+            sent = end if sent is None or seq_distance(end, sent) > 0 else sent
+        elif packet.length and packet.has_ack and sent is not None:
+            if seq_distance(packet.ack, sent) > 0:
+                return True
+    return False
+
+
+@once
+def clock_stepped(story: Story) -> bool:
+    """Return whether the capture's clock was set back within a connection that no RST ended.
+
+    What came first, and who closed first, is then not known.
+    """
+    if story.resets:
+        return False
+    packets = sorted(story.packets, key=lambda packet: packet.frame)
+    return any(b.time < a.time - STEP for a, b in pairwise(packets))
