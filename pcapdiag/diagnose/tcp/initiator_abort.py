@@ -42,7 +42,8 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.tcp.leaving import leaving, leaving_judgement
+from pcapdiag.diagnose.tcp.leaving import leaving
+from pcapdiag.diagnose.tcp.left import leaving_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 

@@ -1,0 +1,54 @@
+"""What met an initiator that left, and what it had wanted."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.diagnose.playbook import GET, HANDSHAKE, C, S, judged, play, sides
+
+ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+FIN, RST = "FIN,ACK", "RST,ACK"
+
+
+def test_a_fin_met_by_a_bare_reset_is_not_for_sure_the_responders() -> None:
+    lines = (*ASKED, C(FIN, after=5_000), S("RST", after=30))
+    verdict = judged(*lines)
+    assert verdict.code == "tcp.response_timeout"
+    assert max(sides(verdict).values()) < 0.8
+    assert "held no such connection" in verdict.facts["meanwhile"]
+    alive = judged(*lines[:-1], S("ACK"), S("RST,ACK", after=30))
+    assert sides(alive)["responder"] > 0.9
+
+
+CHECK = b"GET /f HTTP/1.0\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "how", "code"),
+    [
+        (CHECK, HEAD, RST, "ok"),
+        (CHECK, HEAD[:-2], RST, "tcp.initiator_abort"),
+        (CHECK, HEAD, FIN, "tcp.initiator_abort"),
+        (CHECK[:-2] + b"User-Agent: curl/8\r\n\r\n", HEAD, RST, "tcp.initiator_abort"),
+        (CHECK[:-2] + b"User-Agent: kube-probe/1.2\r\n\r\n", HEAD, RST, "ok"),
+    ],
+)
+def test_a_check_wants_the_head_of_the_answer_only(
+    asked: bytes, said: bytes, how: str, code: str
+) -> None:
+    lines = (*HANDSHAKE, C("PSH,ACK", asked), S("ACK"), S("PSH,ACK", said), C(how, after=0.2))
+    assert judged(*lines).code == code
+
+
+@pytest.mark.parametrize("how", [FIN, RST])
+@pytest.mark.parametrize(("waited", "side"), [(684, ""), (20, "initiator")])
+def test_an_answer_with_a_hole_in_it_is_not_still_arriving(
+    how: str, waited: int, side: str
+) -> None:
+    beyond = (play(*ASKED).responder.next_seq or 0) + 1448
+    verdict = judged(*ASKED, S("PSH,ACK", b"x" * 1200, seq=beyond), C("ACK"), C(how, after=waited))
+    assert verdict.code in ("tcp.initiator_abort", "tcp.response_timeout")
+    named = [who for who, sure in sides(verdict).items() if sure >= 0.8]
+    assert named == ([side] if side else [])
+    assert max(sides(verdict), key=sides(verdict).__getitem__) == (side or "path")
