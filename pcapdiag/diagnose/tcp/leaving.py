@@ -64,6 +64,10 @@ REPEATED = 200 * MS
 LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 WITHOUT_BODY = tuple(f"{name} ".encode() for name in BODILESS)
+BUFFER = 16_384
+"""What a host takes of a request at once, at least (Linux, tcp_wmem)."""
+SENT_SLOWLY = 0.3
+"""Probability of a timeout at least where a request was sent for longer than it was waited for."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 HALF_CLOSING = 0.25
@@ -178,6 +182,9 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if end.reset is None and waited.waited <= LEFT_AT_ONCE and not story.responder.fin_frame:
         reason = f"{waited.reason}, or closed its own direction and went on waiting"
         waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
+    if waited.round_value is None and _sent_slowly(story.turn, waited.waited):
+        reason = f"{waited.reason}, and had waited already while its request was being sent"
+        waited = replace(waited, timeout=max(SENT_SLOWLY, waited.timeout), reason=reason)
     told = told_its_client(story, end.time)
     if told is not None and (told.kind == "answered" or waited.round_value is not None):
         # Who only closed on its client, at no timeout's value, may have been stopped itself.
@@ -193,6 +200,14 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if unread or _may_have_more_to_send(story):
         return replace(waited, timeout=min(waited.timeout, MOST_SURE_UNREAD))
     return waited
+
+
+def _sent_slowly(turn: Turn, waited: int) -> bool:
+    """Return whether the request took longer on the way than the initiator then waited.
+
+    A program's timer runs from when its host has taken the bytes, which may be long before.
+    """
+    return turn.request_bytes > BUFFER and turn.request_last_time - turn.request_time > waited
 
 
 def _may_be_last_words(story: Story, end: Ending, waited: Patience) -> bool:

@@ -52,3 +52,14 @@ def test_an_answer_with_a_hole_in_it_is_not_still_arriving(
     named = [who for who, sure in sides(verdict).items() if sure >= 0.8]
     assert named == ([side] if side else [])
     assert max(sides(verdict), key=sides(verdict).__getitem__) == (side or "path")
+
+
+@pytest.mark.parametrize(("apart", "named"), [(30, []), (1, ["initiator"])])
+def test_a_timer_may_have_run_while_the_request_was_still_being_sent(
+    apart: float, named: list[str]
+) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 28000\r\n\r\n"
+    parts = (C("ACK", head), *(C("ACK", b"x" * 1400, after=apart) for _ in range(20)))
+    verdict = judged(*HANDSHAKE, *parts, S("ACK"), C(FIN, after=265))
+    assert verdict.code == "tcp.initiator_abort"
+    assert [who for who, sure in sides(verdict).items() if sure >= 0.8] == named
