@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.diagnose.playbook import GET, HANDSHAKE, C, S, judged, play, sides
+from pcapdiag.diagnose.attribution.closing import closing_view
+from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, judged, play, sides
 
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
 FIN, RST = "FIN,ACK", "RST,ACK"
@@ -16,6 +17,7 @@ def test_a_fin_met_by_a_bare_reset_is_not_for_sure_the_responders() -> None:
     assert verdict.code == "tcp.response_timeout"
     assert max(sides(verdict).values()) < 0.8
     assert "held no such connection" in verdict.facts["meanwhile"]
+    assert closing_view(play(*lines), verdict, around(play(*lines))) is None
     alive = judged(*lines[:-1], S("ACK"), S("RST,ACK", after=30))
     assert sides(alive)["responder"] > 0.9
 
