@@ -6,7 +6,8 @@ What happened
 
 How pcapdiag can tell
     FIN or RST by the initiator with its request unanswered or its answer unfinished, soon after the
-    request or within the time in which this responder usually answers, at no timeout's value.
+    request or within the time in which this responder usually answers, at no timeout's value. A
+    health check that resets when it has the head of its answer is no failure.
 
 Usual causes
     - A user closed the page or pressed ^C.

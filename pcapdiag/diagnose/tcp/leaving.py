@@ -26,7 +26,7 @@ from pcapdiag.diagnose.http2.asked import asked_at
 from pcapdiag.diagnose.http2.known import first_open, tells_all
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
-from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
+from pcapdiag.diagnose.patience import EARLY, MOST_SURE, Patience, patience
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.tcp.unacknowledged import goes_on, stuck_data
 from pcapdiag.diagnose.timing import duration, timeless
@@ -64,6 +64,9 @@ REPEATED = 200 * MS
 LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 WITHOUT_BODY = tuple(f"{name} ".encode() for name in BODILESS)
+LIMIT_FOR_ALL = 0.4
+"""Probability of such a limit where one's value fits: its initiator, the path or the responder may
+be the slow one then (judgement)."""
 BUFFER = 16_384
 """What a host takes of a request at once, at least (Linux, tcp_wmem)."""
 SENT_SLOWLY = 0.3
@@ -137,7 +140,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
             return None
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):
-            waited = Patience(waited.waited, 0.05, None, "the answer was still arriving")
+            waited = _while_arriving(waited)
         lost = _missing_for(story, end)
         if lost >= REPEATED:
             reason = f"bytes of the answer had been missing for {duration(lost)}, behind which "
@@ -147,6 +150,15 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.NOTHING and _waited_for_greeting(story, context, end):
         return Leaving(end, patience(story, context, story.established_time, end.time), False)
     return None
+
+
+def _while_arriving(waited: Patience) -> Patience:
+    """Weigh leaving in the middle of an answer: at no timer's value nobody waited for anything."""
+    reason, value = "the answer was still arriving", waited.round_value
+    if value is None or value * SECOND <= waited.waited + EARLY or value < 1:
+        return Patience(waited.waited, 0.05, None, reason)
+    reason += f", {value:g} s after it had begun, as a limit for the whole would have it"
+    return Patience(waited.waited, LIMIT_FOR_ALL, value, reason)
 
 
 def _wanted_the_status(turn: Turn, end: Ending) -> bool:

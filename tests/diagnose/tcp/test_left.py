@@ -65,3 +65,14 @@ def test_a_timer_may_have_run_while_the_request_was_still_being_sent(
     verdict = judged(*HANDSHAKE, *parts, S("ACK"), C(FIN, after=265))
     assert verdict.code == "tcp.initiator_abort"
     assert [who for who, sure in sides(verdict).items() if sure >= 0.8] == named
+
+
+@pytest.mark.parametrize(("after", "named"), [(996, []), (730, ["initiator"])])
+def test_an_answer_may_still_arrive_when_the_limit_for_all_of_it_is_over(
+    after: float, named: list[str]
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n"
+    parts = (S("ACK", head, after=after), C("ACK"), S("ACK", b"x" * 1400), C("ACK"))
+    verdict = judged(*ASKED, *parts, C(FIN, after=2))
+    assert (verdict.code, verdict.phase) == ("tcp.initiator_abort", "in_response")
+    assert [who for who, sure in sides(verdict).items() if sure >= 0.8] == named
