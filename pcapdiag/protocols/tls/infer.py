@@ -101,8 +101,7 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
     if end is not None:
         before = len(client.records) - len(answers)
         client_data = client.total - before - (end + 1) - (client_alert is not None)
-        asked = answers[end + 1] if len(answers) > end + 1 else None
-        tickets = _tickets(rest, asked)
+        tickets = _tickets(rest, answers[end + 1 :])
         server_data = server.total - len(flight) - tickets - (server_alert is not None) - both
     return Told(
         client_finished=finished,
@@ -190,16 +189,28 @@ def _server_flight(
     return flight, records[len(flight) :]
 
 
-def _tickets(rest: list[Record], asked: Record | None) -> int:
+def _tickets(rest: list[Record], asked: list[Record]) -> int:
     """How many of the responder's first records after the handshake are session tickets.
 
-    A server's tickets have one length. A single record after the initiator's first data
-    (``asked``) may as well be the answer, and is taken for it.
+    A server's tickets have one length, and come before the initiator asks again. A single record
+    between its first data (the first of ``asked``) and the next may as well be the answer, and is
+    taken for it.
     """
-    leading = 0
-    while leading < min(len(rest), MAX_TICKETS) and rest[leading].length == rest[0].length:
-        leading += 1
     if not rest or rest[0].length not in TICKET_SIZES:
         return 0
-    is_answer = len(rest) == 1 and asked is not None and moment(asked) < moment(rest[0])
-    return 0 if is_answer else leading
+    first = _before_next_request(rest, asked)
+    if len(first) == 1 and asked and moment(asked[0]) < moment(first[0]):
+        return 0
+    leading = 0
+    while leading < min(len(first), MAX_TICKETS) and first[leading].length == first[0].length:
+        leading += 1
+    return leading
+
+
+def _before_next_request(rest: list[Record], asked: list[Record]) -> list[Record]:
+    """The responder's records up to what the initiator sent when it had got one since its data."""
+    if not asked:
+        return rest
+    begun = max(moment(rest[0]), moment(asked[0]))
+    again = next((moment(one) for one in asked[1:] if moment(one) > begun), None)
+    return [one for one in rest if again is None or moment(one) < again]

@@ -139,6 +139,38 @@ def tls_idle(lab: Lab) -> None:
 
 
 @scenario(
+    "healthy-tls13-equal-answers",
+    "TLS 1.3 without session tickets: a kept connection's two answers are of one length",
+    layers=("tls",),
+)
+def equal_answers(lab: Lab) -> None:
+    """A server that gives no tickets answers twice with 190 bytes; the client says goodbye."""
+    context = lab.authority.server_context(NAME, alpn=("http/1.1",))
+    context.num_tickets = 0
+
+    def handle(connection: Connection) -> None:
+        connection.tls(context)
+        for _ in range(2):
+            connection.receive_until()
+            connection.send(behaviours.reply(b"x" * 150))
+        connection.receive_all()
+        connection.close()
+
+    server = lab.upstream.serve(8443, handle)
+    connection = lab.client.connect(server.address)
+    connection.tls(lab.authority.client_context(alpn=("http/1.1",)), NAME)
+    for _ in range(2):
+        connection.send(behaviours.get("/", NAME)).receive_until(b"x" * 150)
+        lab.sleep(0.02)
+    assert isinstance(connection.sock, ssl.SSLSocket)
+    with contextlib.suppress(OSError):
+        connection.sock.unwrap()
+    connection.close()
+    lab.sleep(0.1)
+    lab.healthy(connection)
+
+
+@scenario(
     "healthy-tls-envoy-both-legs",
     "Envoy with TLS on both legs",
     path=PROXIED,

@@ -152,6 +152,18 @@ def test_tls13_a_lone_record_after_the_request_is_the_answer() -> None:
     assert (quiet.tickets, quiet.server_data) == (1, 0)
 
 
+def test_tls13_answers_of_one_length_are_no_tickets() -> None:
+    opening = (*tls13_opening(), CLIENT_FINISHED)
+    turn = client(sealed(99)), server(sealed(250))
+    kept = read(talk(*opening, *turn, *turn, *turn, client(sealed(19))))
+    assert (kept.tickets, kept.server_data, kept.client_data) == (0, 3, 3)
+    # A request may cross the tickets: what comes before the next one can be the second of them.
+    crossed = read(talk(*opening, server(sealed(250)), *turn))
+    assert (crossed.tickets, crossed.server_data) == (2, 0)
+    asked_again = read(talk(*opening, server(sealed(250)), *turn, *turn))
+    assert (asked_again.tickets, asked_again.server_data) == (2, 1)
+
+
 def test_early_data_and_psk() -> None:
     psk = extension(
         41, vector(2, vector(2, b"identity") + bytes(4)) + vector(2, vector(1, b"b" * 32))
