@@ -59,7 +59,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.diagnose.attribution.vantage import on_link, vantage
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.icmp.quoted import sender_hints
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
@@ -187,8 +187,14 @@ def undelivered(story: Story, context: Context) -> Judgement | None:
 
 
 def reached(story: Story, context: Context, stuck: Stuck) -> bool:
-    """Return whether the tries were captured beside their receiver, or on its host."""
-    return not stuck.hole and vantage(story, context).place == side_of(not stuck.by_initiator)
+    """Return whether the tries were captured on their receiver's link, or on its host.
+
+    Where no TTL was lowered both ends are on one link.
+    """
+    if stuck.hole:
+        return False
+    one_link = all(on_link(half, context) for half in (story.initiator, story.responder))
+    return one_link or vantage(story, context).place == side_of(not stuck.by_initiator)
 
 
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
@@ -265,7 +271,7 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     if stuck.alive and reached(story, context, stuck):
         why = (
             f"the data came to the link of {address}, where the capture was taken, and it did not "
-            "acknowledge that, though alive: damaged, or dropped by its host"
+            "acknowledge that, though alive: damaged, or dropped by its host or on that link"
         )
         return (SideHint(silent, 0.5, why, frames), SideHint("path", 0.45, why, frames))
     if stuck.bare:
