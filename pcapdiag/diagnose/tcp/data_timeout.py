@@ -187,14 +187,14 @@ def undelivered(story: Story, context: Context) -> Judgement | None:
 
 
 def reached(story: Story, context: Context, stuck: Stuck) -> bool:
-    """Return whether the tries were captured on their receiver's link, or on its host.
+    """Return whether the tries were captured beside their receiver, or on its host."""
+    return not stuck.hole and vantage(story, context).place == side_of(not stuck.by_initiator)
 
-    Where no TTL was lowered both ends are on one link.
-    """
-    if stuck.hole:
-        return False
+
+def _on_its_link(story: Story, context: Context, stuck: Stuck) -> bool:
+    """Return whether the tries came to their receiver's link; without routers there is but one."""
     one_link = all(on_link(half, context) for half in (story.initiator, story.responder))
-    return one_link or vantage(story, context).place == side_of(not stuck.by_initiator)
+    return reached(story, context, stuck) or (one_link and not stuck.hole)
 
 
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
@@ -268,7 +268,7 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     if address in context.capture_hosts and not stuck.hole:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
         return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
-    if stuck.alive and reached(story, context, stuck):
+    if stuck.alive and _on_its_link(story, context, stuck):
         why = (
             f"the data came to the link of {address}, where the capture was taken, and it did not "
             "acknowledge that, though alive: damaged, or dropped by its host or on that link"
