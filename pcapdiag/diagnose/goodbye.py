@@ -211,7 +211,7 @@ def _unreadable_farewell(story: Story) -> bool:
     turn = story.turn
     late = story.midstream and story.responder.port == SSH_PORT
     if late or story.hello_initiator.startswith(SSH):
-        return turn.index > 2 and turn.request_bytes <= SSH_SMALL
+        return (late or turn.index > 2) and turn.request_bytes <= SSH_SMALL
     return _h2_housekeeping(turn.request_head)
 
 

@@ -25,7 +25,8 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.connection_timeout import given_up
-from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving, leaving_judgement
+from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving
+from pcapdiag.diagnose.tcp.left import leaving_judgement
 from pcapdiag.diagnose.tls import certificate_rejected
 from pcapdiag.diagnose.tls.leaving import left_unused
 from pcapdiag.diagnose.work import answer_may_be_missing, sending_request

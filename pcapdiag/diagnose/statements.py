@@ -13,6 +13,8 @@ from pcapdiag.model.story import Story
 
 POSTGRES_QUERY, POSTGRES_SYNC = b"Q", b"S\x00\x00\x00\x04"
 """A simple query, and what ends an extended one (PostgreSQL, "Message Flow")."""
+POSTGRES_FIRST = b"\x00"
+"""What opens a connection, a request for TLS included, begins with its length, and has no type."""
 MYSQL_GREETING = b"\x00\x0a"
 """Sequence number and protocol version of MySQL's first packet, behind its length of 3 bytes."""
 MYSQL_COMMANDS = (0x02, 0x03, 0x0E, 0x16, 0x17, 0x1F)
@@ -43,7 +45,8 @@ def is_statement(story: Story) -> bool:
     if in_a_websocket(story):
         return head[0] == WEBSOCKET_PING
     if is_postgres(story):
-        return head.startswith(POSTGRES_QUERY) or head.endswith(POSTGRES_SYNC)
+        asks = head.startswith((POSTGRES_QUERY, POSTGRES_FIRST))
+        return asks or head.endswith(POSTGRES_SYNC)
     if is_mysql(story):
         whole = int.from_bytes(head[:3], "little") + MYSQL_HEAD == story.turn.request_bytes
         return whole and head[3] == 0 and head[4] in MYSQL_COMMANDS
@@ -68,7 +71,7 @@ def is_unfinished(story: Story) -> bool:
 
 
 def _postgres_unfinished(head: bytes, total: int) -> bool:
-    at = 0
+    at = int.from_bytes(head[: HEAD - 1], "big") if head.startswith(POSTGRES_FIRST) else 0
     while at + HEAD <= len(head):
         at += 1 + max(HEAD - 1, int.from_bytes(head[at + 1 : at + HEAD], "big"))
     return at > total or at < total == len(head)

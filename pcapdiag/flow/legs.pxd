@@ -17,7 +17,7 @@ cdef class Moments:
     cdef void _find_twin(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
     @cython.locals(moment=Moment, host=Host, back=cython.longlong)
     cdef Moment redirected(self, long long isn, long long time)
-    @cython.locals(moment=Moment, i=cython.longlong, port=cython.longlong)
+    @cython.locals(moment=Moment, i=cython.longlong, port=cython.longlong, trip=cython.longlong)
     cdef void _find_used(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
     @cython.locals(moment=Moment, left=Flow, i=cython.longlong, port=cython.longlong)
     cdef void _find_spares(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)

@@ -132,7 +132,9 @@ class Moments:
 
         Of one that was answered itself that other one must have got further.
         """
-        if time - flow.start >= SPARE:
+        # Within two round trips only the SYN-ACK can have come.
+        trip = flow.established_time - flow.start if flow.syn_count == 1 else 0
+        if time - flow.start >= max(SPARE, 2 * trip):
             return
         port = flow.port_b if flow.a_opened else flow.port_a
         for i in range(_KEPT):

@@ -12,6 +12,7 @@ from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.model.moment import moment
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.protocols.tls.keylog import KeyLog
 
@@ -31,11 +32,17 @@ class Readers:
         """Return what was read of a connection that has ended; None where nothing was kept."""
         if flow.reading is None and flow.a.lane is None and flow.b.lane is None:
             return _from_turns(story)
+        unread = 0
         for half in (flow.a, flow.b):
             if half.lane is not None:
                 self._lanes.end_waiting(half.lane)
+                sent = story.half((half is flow.a) == bool(flow.a_opened)).data_end
+                unread += seq_distance(sent, half.lane.next_seq) > 0
         self._take(flow)
         application = self._conversation(flow).finish()
+        if application.tls is not None:
+            # Of an end that said more than a transcript holds, at least one.
+            application.tls.records_left_out += unread
         cut = story.initiator.truncated or story.responder.truncated
         if cut and application.http is not None:
             # Readers learn of a hole by the bytes behind it, and there may be none.

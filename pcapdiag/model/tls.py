@@ -173,6 +173,8 @@ class TlsFacts(msgspec.Struct):
     records: tuple[Record, ...] = ()
     """The first FIRST_RECORDS of both ends in capture order, and the last LAST_RECORDS."""
     records_left_out: int = 0
+    """Those that are not among these, at least: counted only, or behind what was kept of the bytes.
+    """
     messages: tuple[Message, ...] = ()
     """Readable handshake messages, in capture order."""
     client_finished: bool = False

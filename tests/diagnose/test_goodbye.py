@@ -266,8 +266,9 @@ def test_a_cancel_request_that_the_snaplen_cut_off_is_told_by_its_size() -> None
 
 
 @pytest.mark.parametrize(("port", "code"), [(22, "ok"), (8443, "tcp.closed_before_response")])
-def test_ssh_of_which_the_capture_lacks_the_beginning(port: int, code: str) -> None:
-    used = (C("PSH,ACK", b"\x91" * 44), S("PSH,ACK", b"\x92" * 44)) * 3
+@pytest.mark.parametrize("talks", [0, 3])
+def test_ssh_of_which_the_capture_lacks_the_beginning(port: int, code: str, talks: int) -> None:
+    used = (C("PSH,ACK", b"\x91" * 44), S("PSH,ACK", b"\x92" * 44)) * talks
     left = (C("PSH,ACK", b"\x93" * 96), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
     story = play(*HANDSHAKE, *used, *left, midstream=True)
     story.responder.port = port

@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.diagnose.statements import is_statement, is_unfinished
 from tests.diagnose.playbook import HANDSHAKE, C, Line, S, judged, play
-from tests.diagnose.test_postgres import QUERY, READY, STARTUP
+from tests.diagnose.test_postgres import QUERY, READY, SSL_REQUEST, STARTUP
 
 GREETING = b"\x0a\0\0\0\x0a5.5.5-10\0"
 OK = b"\x07\0\0\x02\0\0\0\x02\0\0\0"
@@ -22,6 +22,9 @@ CACHE = (C("PSH,ACK", b"get a\r\n"), S("PSH,ACK", b"END\r\n"))
 CASES = [
     (PG, QUERY, True),
     (PG, EXTENDED, True),
+    ((), STARTUP, True),
+    ((), SSL_REQUEST, True),
+    ((C("PSH,ACK", SSL_REQUEST), S("PSH,ACK", b"N")), STARTUP, True),
     (PG, b"X\0\0\0\x04", False),
     (PG, EXTENDED[:-5], False),
     (MYSQL, b"\x09\0\0\0\x03select 1", True),
@@ -65,8 +68,9 @@ SET = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4\r\nwhat\r\n"
         (CACHE, b"set b 0 0 5\r\nhello\r\n"),
         (PG, QUERY),
         (PG, EXTENDED),
+        ((C("PSH,ACK", SSL_REQUEST), S("PSH,ACK", b"N")), STARTUP),
     ],
-    ids=["redis", "redis-several", "memcached", "postgres", "postgres-extended"],
+    ids=["redis", "redis-several", "memcached", "postgres", "postgres-extended", "startup"],
 )
 def test_a_statement_that_was_not_sent_in_full_is_not_the_servers(
     begun: tuple[Line, ...], whole: bytes

@@ -335,18 +335,19 @@ class Beside(TypedDict, total=False):
     port: int
     left: float
     answered: float
+    rtt: float
 
 
-def opened_beside(port: int = 80, left: float = 9, answered: float = 8) -> Story:
+def opened_beside(port: int = 80, left: float = 9, answered: float = 8, rtt: float = 1) -> Story:
     """A client opens two connections; the other one is answered; it leaves the first."""
     wire = Wire()
     one = link(wire, CLIENT, UPSTREAM)
     client = End(CLIENT, 40001, 0x2000, b"\2\0\0\0\0\1")
     other = Link(wire, client, End(UPSTREAM, port, 0x8000, MAC))
-    one.handshake(0, rtt=1)
-    other.handshake(2, rtt=1)
-    one.c(5, "PA", 1, 1, b"hello")
-    other.c(5, "PA", 1, 1, b"hello")
+    one.handshake(0, rtt=rtt)
+    other.handshake(2, rtt=rtt)
+    one.c(4 + rtt, "PA", 1, 1, b"hello")
+    other.c(4 + rtt, "PA", 1, 1, b"hello")
     for time in sorted((left, answered)):
         if time == left:
             one.c(left, "FA", 6, 1)
@@ -357,6 +358,8 @@ def opened_beside(port: int = 80, left: float = 9, answered: float = 8) -> Story
 
 def test_a_spare_connection_knows_the_one_that_was_used() -> None:
     assert opened_beside().spare_to == 1
+    far = {"left": 210, "answered": 200}
+    assert [opened_beside(rtt=rtt, **far).spare_to for rtt in (120, 90)] == [1, None]
 
 
 def handshakes_beside(second: float, left: float = 9, port: int = 80) -> Story:

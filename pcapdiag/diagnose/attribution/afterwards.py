@@ -25,8 +25,10 @@ def goes_on(view: ResetView) -> Signal | None:
     for packet in view.later:
         if not _is_new(view, packet) or _sent_before(view, packet):
             continue
-        late = packet.time - view.reset.time
-        soon = late < OVERTAKEN and not _comparable(view, packet)
+        late, told = packet.time - view.reset.time, _comparable(view, packet)
+        if not told and late <= _reordered(view):
+            continue
+        soon = late < OVERTAKEN and not told
         what = "sent new data" if packet.length else "acknowledged more"
         if packet.is_syn_ack:
             what = "accepted the connection"
@@ -177,6 +179,24 @@ def made_before(packet: PacketFact, reset: PacketFact) -> bool:
     if packet.ip_id and reset.ip_id:
         return 0 < (reset.ip_id - packet.ip_id) & 0xFFFF < RECENT_IDS
     return False
+
+
+@lru_cache(MAX_VIEWS)
+def _reordered(view: ResetView) -> int:
+    """Return how long (ns) behind a newer one, by timestamp, a packet of this end came at most.
+
+    A RST without a timestamp may have overtaken others by as much.
+    """
+    newest, late = None, 0
+    for packet in view.own:
+        if packet.tsval is None or packet.is_rst:
+            continue
+        if newest is not None and newest.tsval is not None and packet.tsval != newest.tsval:
+            if seq_after(newest.tsval, packet.tsval):
+                late = max(late, packet.time - newest.time)
+                continue
+        newest = packet
+    return late
 
 
 def _comparable(view: ResetView, packet: PacketFact) -> bool:

@@ -22,6 +22,7 @@ from pcapdiag.diagnose.attribution.signal import Signal
 from pcapdiag.diagnose.attribution.silence import INITIATOR_SILENT, RESPONDER_SILENT
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.tcp.unacknowledged import fin_met_by_reset
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import Actor
 from pcapdiag.model.packet import PacketFact
@@ -63,7 +64,8 @@ CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
 def closing_view(story: Story, judgement: Judgement, context: Context) -> ResetView | None:
     """Return the decisive packet of the end that the kind blames; None where there is none.
 
-    Where it acknowledged and stalled, that is its last acknowledgment.
+    Where it acknowledged and stalled, that is its last acknowledgment; not where it held no such
+    connection later, which that does not explain.
     """
     if not judgement.candidates:
         return None
@@ -71,6 +73,8 @@ def closing_view(story: Story, judgement: Judgement, context: Context) -> ResetV
     if side == "path":
         return None
     if judgement.code in STALLED:
+        if fin_met_by_reset(story):
+            return None
         witness = _last_acknowledgment(story, by_initiator=side == "initiator")
         return view_reset(story, witness, context) if witness else None
     if judgement.code in RESPONDER_SILENT | INITIATOR_SILENT:

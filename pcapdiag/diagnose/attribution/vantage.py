@@ -60,6 +60,11 @@ def vantage(story: Story, context: Context) -> Vantage:
     return _by_distance(story, context)
 
 
+def on_link(half: Half, context: Context) -> bool:
+    """Return whether the capture was taken on an end's own link: no router lowered its TTL."""
+    return _lowered(half, context) is False
+
+
 def merge(places: Iterable[Place]) -> Place:
     """Return the place of a whole capture from its connections', the unknown ones left out."""
     known = {place for place in places if place != "unknown"}

@@ -45,7 +45,9 @@ def match(story: Story, context: Context) -> Judgement | None:
 def _stands_still(story: Story, by_initiator: bool, end: Ending | None) -> Judgement | None:
     """Return the verdict where an end's last words repeat what the other one had acknowledged."""
     last = max(story.initiator.last_frame, story.responder.last_frame)
-    tries = _last_words(story, by_initiator, end.frame if end else last + 1)
+    # A FIN that does not arrive either ends nothing there: the repeats go on behind it.
+    heard = end is not None and (by_initiator or not story.initiator.unacked)
+    tries = _last_words(story, by_initiator, end.frame if end and heard else last + 1)
     least = TRIED if end else TRIED_WITHOUT_END
     if len(tries) < ENOUGH_REPEATS or tries[-1].time - tries[0].time < least:
         return None
@@ -101,7 +103,7 @@ def _facts(
 ) -> dict[str, str]:
     sender, receiver = story.half(by_initiator).address, story.half(not by_initiator).address
     times = len(tries)
-    took = duration((end.time if end else story.end) - tries[0].time)
+    took = duration(max(end.time if end else story.end, tries[-1].time) - tries[0].time)
     return {
         "sender": sender,
         "receiver": receiver,

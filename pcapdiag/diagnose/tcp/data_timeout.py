@@ -59,7 +59,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.diagnose.attribution.vantage import on_link, vantage
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.icmp.quoted import sender_hints
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
@@ -191,6 +191,12 @@ def reached(story: Story, context: Context, stuck: Stuck) -> bool:
     return not stuck.hole and vantage(story, context).place == side_of(not stuck.by_initiator)
 
 
+def _on_its_link(story: Story, context: Context, stuck: Stuck) -> bool:
+    """Return whether the tries came to their receiver's link; without routers there is but one."""
+    one_link = all(on_link(half, context) for half in (story.initiator, story.responder))
+    return reached(story, context, stuck) or (one_link and not stuck.hole)
+
+
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
     """A RST of the silent end is an answer; anything else ended the wait for one.
 
@@ -262,10 +268,10 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     if address in context.capture_hosts and not stuck.hole:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
         return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
-    if stuck.alive and reached(story, context, stuck):
+    if stuck.alive and _on_its_link(story, context, stuck):
         why = (
             f"the data came to the link of {address}, where the capture was taken, and it did not "
-            "acknowledge that, though alive: damaged, or dropped by its host"
+            "acknowledge that, though alive: damaged, or dropped by its host or on that link"
         )
         return (SideHint(silent, 0.5, why, frames), SideHint("path", 0.45, why, frames))
     if stuck.bare:

@@ -8,7 +8,8 @@ How pcapdiag can tell
     FIN or RST by the initiator with its request unanswered or its answer unfinished, soon after the
     request or within the time in which this responder usually answers, at no timeout's value. So it
     is where its host ended others in that moment (calls, clients of a proxy) that had begun at
-    other times: a process that is stopped closes all it has.
+    other times: a process that is stopped closes all it has. A health check that resets when it has
+    the head of its answer is no failure.
 
 Usual causes
     - A user closed the page or pressed ^C.
@@ -44,7 +45,8 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.tcp.leaving import leaving, leaving_judgement
+from pcapdiag.diagnose.tcp.leaving import leaving
+from pcapdiag.diagnose.tcp.left import leaving_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 

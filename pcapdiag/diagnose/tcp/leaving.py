@@ -14,7 +14,6 @@ from pcapdiag.diagnose.ending import (
     acknowledges_fin,
     behind_unseen_bytes,
     ending,
-    frames_of,
 )
 from pcapdiag.diagnose.goodbye import (
     LARGEST_ALERT,
@@ -23,15 +22,13 @@ from pcapdiag.diagnose.goodbye import (
     responders_goodbye,
     speaks_tls,
 )
-from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
+from pcapdiag.diagnose.http2.asked import asked_at
 from pcapdiag.diagnose.http2.known import first_open, tells_all
-from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
-from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
-from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.patience import EARLY, MOST_SURE, Patience, patience
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.tcp.unacknowledged import fins_in_vain, goes_on, stuck_data
+from pcapdiag.diagnose.tcp.unacknowledged import goes_on, stuck_data
 from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.diagnose.tls_asked import too_short_for_http1
 from pcapdiag.diagnose.unanswered import asks_nothing, is_encrypted
@@ -44,11 +41,12 @@ from pcapdiag.diagnose.work import (
     sending_request,
     work,
 )
+from pcapdiag.flow.screen import check_kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http_methods import BODILESS, STARTS
-from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import LegMoment, Story, Turn
-from pcapdiag.model.units import MS, SECOND, counted
+from pcapdiag.model.units import MS, SECOND
 from pcapdiag.protocols.http.heads import head_end
 
 PUSHED = 100 * MS
@@ -61,18 +59,25 @@ RADIO, OF_A_LENGTH = b"\r\ncontent-type: audio/", b"\r\ncontent-length:"
 """The same without a length: Icecast."""
 FAREWELL = LARGEST_ALERT
 """A TLS alert record is at most this long."""
+REPEATED = 200 * MS
+"""What was lost is sent again by then (Linux, TCP_RTO_MIN)."""
 LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 WITHOUT_BODY = tuple(f"{name} ".encode() for name in BODILESS)
+LIMIT_FOR_ALL = 0.4
+"""Probability of such a limit where one's value fits: its initiator, the path or the responder may
+be the slow one then (judgement)."""
+BUFFER = 16_384
+"""What a host takes of a request at once, at least (Linux, tcp_wmem)."""
+SENT_SLOWLY = 0.3
+"""Probability of a timeout at least where a request was sent for longer than it was waited for."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 HALF_CLOSING = 0.25
 """Probability of a half close where a FIN follows its request at once and nothing ever came back:
 hardly anybody asks and leaves at once (judgement)."""
-AT_ONCE = 5 * MS
-"""Hardly anybody asks and resets this soon; a device that forges resets to both ends does."""
-UNHEARD = 3
-"""A FIN sent so often with nothing coming back was not lost by chance."""
+KNOWN, NAMELESS, OLD = 1, 2, b" HTTP/1.0\r\n"
+"""Kinds of requests whose user agent is a health check's, and that have none."""
 TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
 
 
@@ -85,6 +90,8 @@ class Leaving(msgspec.Struct, frozen=True):
     """The answer had begun."""
     cancel: Cancel | None = None
     """How it took its request back, where it did that by RST_STREAM."""
+    missing: bool = False
+    """Bytes of the answer had been lost before the capture, and were not repeated in time."""
 
     @property
     def is_timeout(self) -> bool:
@@ -129,13 +136,42 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if unread and not answer_in_time(story):
         return Leaving(end, _weighed(story, context, turn.request_last_time, end), False)
     if state is Work.ANSWERING or unread:
+        if _wanted_the_status(turn, end):
+            return None
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):
-            waited = Patience(waited.waited, 0.05, None, "the answer was still arriving")
-        return Leaving(end, waited, True)
+            waited = _while_arriving(waited)
+        lost = _missing_for(story, end)
+        if lost >= REPEATED:
+            reason = f"bytes of the answer had been missing for {duration(lost)}, behind which "
+            reason += "others had come"
+            waited = replace(waited, timeout=max(0.5, waited.timeout), reason=reason)
+        return Leaving(end, waited, True, missing=lost >= REPEATED)
     if state is Work.NOTHING and _waited_for_greeting(story, context, end):
         return Leaving(end, patience(story, context, story.established_time, end.time), False)
     return None
+
+
+def _while_arriving(waited: Patience) -> Patience:
+    """Weigh leaving in the middle of an answer: at no timer's value nobody waited for anything."""
+    reason, value = "the answer was still arriving", waited.round_value
+    if value is None or value * SECOND <= waited.waited + EARLY or value < 1:
+        return Patience(waited.waited, 0.05, None, reason)
+    reason += f", {value:g} s after it had begun, as a limit for the whole would have it"
+    return Patience(waited.waited, LIMIT_FOR_ALL, value, reason)
+
+
+def _wanted_the_status(turn: Turn, end: Ending) -> bool:
+    """Return whether a health check went by RST when it had the head of its answer.
+
+    HAProxy reads no further than it must, and asks in HTTP/1.0 with no user agent (measured).
+    """
+    said, asked = turn.response_head, bytearray(turn.request_head)
+    known = said.startswith(HTTP1) and head_end(said) >= 0 and asked.startswith(STARTS)
+    if not known or end.reset is None or end.time - turn.response_last_time >= STALLED_ANSWER:
+        return False
+    kind = check_kind(memoryview(asked), 0, len(asked))
+    return kind == KNOWN or (kind == NAMELESS and OLD in asked)
 
 
 def _may_be_endless(turn: Turn, unread: int) -> bool:
@@ -158,6 +194,9 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if end.reset is None and waited.waited <= LEFT_AT_ONCE and not story.responder.fin_frame:
         reason = f"{waited.reason}, or closed its own direction and went on waiting"
         waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
+    if waited.round_value is None and _sent_slowly(story.turn, waited.waited):
+        reason = f"{waited.reason}, and had waited already while its request was being sent"
+        waited = replace(waited, timeout=max(SENT_SLOWLY, waited.timeout), reason=reason)
     told = told_its_client(story, end.time)
     if told is not None:
         return _told(story, waited, told)
@@ -188,6 +227,14 @@ def _told(story: Story, waited: Patience, told: LegMoment) -> Patience:
     reason = f"{waited.reason}; it closed on its own client then (stream {told.stream})"
     sure = waited.timeout if waited.alike else min(waited.timeout, MOST_SURE_UNREAD)
     return replace(waited, timeout=sure, reason=reason)
+
+
+def _sent_slowly(turn: Turn, waited: int) -> bool:
+    """Return whether the request took longer on the way than the initiator then waited.
+
+    A program's timer runs from when its host has taken the bytes, which may be long before.
+    """
+    return turn.request_bytes > BUFFER and turn.request_last_time - turn.request_time > waited
 
 
 def _may_be_last_words(story: Story, end: Ending, waited: Patience) -> bool:
@@ -267,106 +314,20 @@ def _heard_the_end(story: Story) -> bool:
     return bool(behind) and all(behind)
 
 
+def _missing_for(story: Story, end: Ending) -> int:
+    """Return how long (ns) the initiator had lacked bytes of the answer that others followed."""
+    reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
+    before = [p for p in story.packets if p.length and not p.from_initiator and p.time < end.time]
+    behind = [p.time for p in before if seq_distance(p.seq, reader) > 0]
+    came = any(
+        seq_distance(p.seq, reader) <= 0 < seq_distance(p.seq, reader) + p.length for p in before
+    )
+    return end.time - min(behind) if behind and not came else 0
+
+
 def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:
     endpoint = context.endpoint(story.responder.address, story.responder.port)
     quiet = end.time - story.established_time
     greeted = 0 < story.responder.first_data_time <= end.time
     expected = endpoint.speaks_first > 0 and not greeted
     return story.handshake_done and expected and quiet >= SECOND
-
-
-def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
-    """Return the judgement for one of the two codes, with the other one as alternative."""
-    end, last, turn = how.end, ending(story), story.turn
-    timeout = code == TIMEOUT
-    sure = how.waited.timeout if timeout else 1 - how.waited.timeout
-    sure = round(min(sure, 0.97), 2)
-    other = OtherCode(ABORT if timeout else TIMEOUT, round(1 - sure, 2))
-    unheard = fins_in_vain(story) if timeout else 0
-    facts = _facts(story, how, end.reset, unheard)
-    answered = turn.response_last_frame if how.cancel is None else 0
-    return Judgement(
-        code=code,
-        failed=True,
-        phase=_phase(story, how),
-        confidence=sure,
-        frames=frames_of(int(facts["request_frame"]), answered, end.frame),
-        ended_by=last.actor if last else None,
-        reset=end.reset if not timeout else None,
-        candidates=_who(how, timeout, unheard),
-        alternatives=(other,) if other.confidence >= 0.03 else (),
-        facts=facts,
-    )
-
-
-def _phase(story: Story, how: Leaving) -> Phase:
-    if how.in_answer:
-        return "in_response"
-    phase = phase_at(story, how.end.time)
-    # A stream can be cancelled while the connection of it goes on, or rests.
-    return "before_response" if phase in ("idle", "closing") else phase
-
-
-def _who(how: Leaving, timeout: bool, unheard: int) -> tuple[SideHint, ...]:
-    frames = (how.end.frame,)
-    late = how.waited.timeout
-    if unheard >= UNHEARD:
-        why = (
-            f"nothing came back to {unheard} FINs, which a host that lives acknowledges: the path "
-            "dropped them, or that host was gone"
-        )
-        return (
-            SideHint("path", round(0.55 * late, 3), why, frames),
-            SideHint("responder", round(0.42 * late, 3), why, frames),
-            SideHint("initiator", round(0.99 - 0.97 * late, 3), why, frames),
-        )
-    if timeout:
-        why = "the request was delivered and acknowledged, and it did not answer in time"
-        return (
-            SideHint("responder", round(0.97 * late, 3), why, frames),
-            SideHint("initiator", round(0.99 - 0.97 * late, 3), why, frames),
-        )
-    why = "it ended the connection while its answer was not due yet"
-    at_once = how.waited.waited < AT_ONCE and not how.in_answer
-    path = 0.02 if how.end.reset is None else 0.35 if at_once else 0.1
-    return (
-        SideHint("initiator", round((0.98 - path) * (1 - late), 3), why, frames),
-        SideHint("responder", round((0.98 - path) * late, 3), why, frames),
-        SideHint("path", path, why, frames),
-    )
-
-
-def _facts(story: Story, how: Leaving, reset: PacketFact | None, unheard: int) -> dict[str, str]:
-    turn = story.turn
-    asked, frame = _asked_words(story, how)
-    word = how.end.word if how.cancel is None else "RST_STREAM"
-    return {
-        "asked": asked if turn.index else "nothing yet, for the server speaks first",
-        "request_frame": frame,
-        "end_frame": str(how.end.frame),
-        "flags": flag_letters(reset.flags) if reset else word,
-        "left": "ended the connection" if how.cancel is None else "took it back",
-        "waited": duration(how.waited.waited),
-        "reason": how.waited.reason,
-        "got": f"{counted(answer_in_time(story), 'byte')} of the answer"
-        if how.in_answer
-        else "no byte back",
-        "meanwhile": "The host was alive, its program did not answer."
-        if unheard < UNHEARD
-        else f"Its FIN, sent {unheard} times, was not acknowledged either: by then nothing of "
-        f"{story.responder.address} came through, and the answer may have been lost with it.",
-        "delivered": "acknowledged" if turn.request_acked else "not fully acknowledged",
-    }
-
-
-def _asked_words(story: Story, how: Leaving) -> tuple[str, str]:
-    """Return what had been asked for, and in which frame."""
-    size, frame = counted(story.turn.request_bytes, "byte"), str(story.turn.request_frame)
-    told = asked_facts(story, how.end.time)
-    if how.cancel is not None and how.cancel.asked_frame:
-        frame = str(how.cancel.asked_frame)
-        if how.cancel.stream is not None:
-            size = f"HTTP/2 stream {how.cancel.stream}"
-    elif told:
-        size, frame = told["request_bytes"], told["request_frame"]
-    return f"a request of {size} (frame {frame})", frame

@@ -11,6 +11,9 @@ How pcapdiag can tell
     given up is the same. Inside TLS the initiator mostly says goodbye first (Go, Java); where it
     offers HTTP by ALPN, or the port is one of HTTPS, its request is known to have waited.
 
+    No side is named where a bare RST met the FIN (a host that hangs acknowledges it; one that was
+    restarted, or was cut off by a device, does not), or where bytes of the answer had been lost.
+
 Usual causes
     - The program hangs or is overloaded.
     - It waits for a database or another service.
@@ -53,7 +56,8 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.tcp.leaving import leaving, leaving_judgement
+from pcapdiag.diagnose.tcp.leaving import leaving
+from pcapdiag.diagnose.tcp.left import leaving_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 

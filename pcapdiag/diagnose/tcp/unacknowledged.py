@@ -238,6 +238,16 @@ def fins_in_vain(story: Story) -> int:
     return sum(packet.from_initiator and packet.is_fin for packet in story.packets)
 
 
+def fin_met_by_reset(story: Story) -> bool:
+    """Return whether all that came back to the initiator's FIN are bare RSTs.
+
+    A host that still holds the connection acknowledges it (RFC 9293 section 3.10.7.4).
+    """
+    fin = story.initiator.fin_frame
+    behind = [p for p in story.packets if fin and p.frame > fin and not p.from_initiator]
+    return bool(behind) and all(p.is_rst and not p.has_ack for p in behind)
+
+
 def left_unacked(half: Half) -> bool:
     """Return whether an end may have sent what was never acknowledged, seen or not."""
     return has_unacked_data(half) or (half.gaps > 0 and half.acked is not None)

@@ -51,6 +51,23 @@ def test_data_older_than_an_earlier_reset_says_nothing_about_a_later_one() -> No
     assert afterwards.goes_on(seen(exchange, reply)) is None
 
 
+@pytest.mark.parametrize(("late", "proves"), [(2 * MS, False), (9 * MS, True)])
+def test_a_reset_may_overtake_a_fin_by_as_much_as_other_packets_were_overtaken(
+    late: int, proves: bool
+) -> None:
+    """A closed socket answers late data by a bare RST with the number of its FIN (measured)."""
+    exchange = talk()
+    older = exchange.send("server", ACK)
+    exchange.wait(2 * MS).send("server", ACK)
+    exchange.packets.remove(older)
+    exchange.wait(3 * MS)
+    exchange.packets.append(replace(older, time=exchange.now))
+    exchange.wait(20 * MS)
+    reset = exchange.reply_reset()
+    exchange.wait(late).send("server", FIN | ACK)
+    assert (afterwards.goes_on(seen(exchange, reset)) is not None) is proves
+
+
 def test_data_right_behind_counts_less_when_nothing_tells_its_age() -> None:
     exchange = talk()
     reset = exchange.reply_reset()

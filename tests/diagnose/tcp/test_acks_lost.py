@@ -77,3 +77,11 @@ def test_an_upload_of_which_the_sender_gets_no_acknowledgment() -> None:
     assert "the acknowledgments of 10.0.2.7" in found.facts["what"]
     shorter = told(*HANDSHAKE, post, S("ACK"), *lines[:6])
     assert shorter.code == "capture.partial"
+
+
+def test_repeats_go_on_behind_a_fin_that_does_not_arrive_either() -> None:
+    left = C("FIN,ACK", after=1500, lost=True)
+    found = told(*ASKED, *repeats(600), left, *repeats(300, 2400))
+    assert (found.code, sides(found)["path"]) == ("tcp.data_timeout", 0.88)
+    arrived = told(*ASKED, *repeats(600), replace(left, lost=False), S("ACK"), C("ACK"))
+    assert arrived.code != "tcp.data_timeout"
