@@ -12,7 +12,7 @@ cdef long long HEAD, CLOSE_NOTIFY, _WAITED, ENCRYPTED_ANSWER, SOCKS_TURNS, SOCKS
 cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 
 
-@cython.locals(i=HalfFlow, r=HalfFlow)
+@cython.locals(i=HalfFlow, r=HalfFlow, short=cython.bint)
 cpdef int is_surely_healthy(Flow flow, HeadSlab heads, PieceSlab slab) except -1
 cdef int _closed_well(Flow flow, HalfFlow i, HalfFlow r, HeadSlab heads) except -1
 @cython.locals(slot=cython.longlong, length=cython.longlong, found=cython.longlong)

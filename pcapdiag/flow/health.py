@@ -60,9 +60,10 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab, slab: PieceSlab) -> int:
     if flow.alarming or flow.look or flow.lanes == _STREAMED:
         return 0
     if flow.lanes == _TRANSCRIPT:
-        if flow.largest_answer < ENCRYPTED_ANSWER or not begins_in_tls(r, heads):
-            # Within TLS, maybe: whether the handshake worked has to be read.
-            if not is_in_use(i, r, slab):
+        short = flow.largest_answer < ENCRYPTED_ANSWER
+        if short or not begins_in_tls(r, heads):
+            # Whether the handshake worked has to be read.
+            if not is_in_use(i, r, slab, short):
                 return 0
     if flow.turn_index == 1 and flow.response_bytes == 1:
         # PostgreSQL's N: it has no TLS, and who asked for it left.

@@ -14,7 +14,7 @@ cdef class RecordWalk:
     cdef PieceSlab slab
     cdef Lane lane
     cdef long long chunk, at, left, frame, time, kind, length
-    cdef long long changes, sealed, data, alerts, random, broken
+    cdef long long changes, sealed, data, alerts, random, cut, broken
     @cython.locals(version=cython.longlong, rest=cython.longlong)
     cdef int next(self) except -1
     cdef int comes_after(self, long long time, long long frame) noexcept
@@ -29,8 +29,8 @@ cdef class RecordWalk:
 @cython.locals(at=cython.longlong)
 cpdef int begins_in_tls(HalfFlow r, HeadSlab heads) except -1
 @cython.locals(asking=Lane, answering=Lane, walk=RecordWalk, told=RecordWalk, begun_time=cython.longlong, begun_frame=cython.longlong, asked_time=cython.longlong, asked_frame=cython.longlong, finished=cython.longlong)
-cpdef int is_in_use(HalfFlow i, HalfFlow r, PieceSlab slab) except -1
-cdef int _is_whole(Lane lane) except -1
+cpdef int is_in_use(HalfFlow i, HalfFlow r, PieceSlab slab, int last) except -1
+cdef int _is_whole(Lane lane, int to_the_end) except -1
 cdef int _is_finished(long long length) noexcept
 @cython.locals(answered=cython.longlong)
 cdef int _answers(RecordWalk told, long long asked_time, long long asked_frame) except -1

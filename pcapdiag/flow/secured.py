@@ -59,6 +59,8 @@ class RecordWalk:
         self.alerts = 0
         self.random = -1
         """Of a hello, the first four bytes of its random value."""
+        self.cut = 0
+        """A record goes on behind the last byte."""
         self.broken = 0
         """What there is, is not plainly TLS records one behind the other."""
 
@@ -77,9 +79,13 @@ class RecordWalk:
             self.random = self._byte() << 24 | self._byte() << 16
             self.random |= self._byte() << 8 | self._byte()
             rest -= RANDOM + 4
-        if version != 3 or self.length == 0 or self.random == RETRY:
-            self.broken = 1
-        elif rest < 0 or not self._step(rest):
+        if rest > 0:
+            self._step(rest)
+        if self.cut:
+            if self.lane.length < _TRANSCRIPT_BYTES:
+                self.broken = 1
+            return 0
+        if version != 3 or self.length == 0 or rest < 0 or self.random == RETRY:
             self.broken = 1
         elif self.alerts:
             # A goodbye comes last.
@@ -101,15 +107,13 @@ class RecordWalk:
         return self.time > time or (self.time == time and self.frame > frame)
 
     def _byte(self) -> int:
-        if not self._step(1):
-            self.broken = 1
-            return 0
-        return self.slab.view[self.at - 1]
+        return self.slab.view[self.at - 1] if self._step(1) else 0
 
     def _step(self, count: int) -> int:
         """Go over so many bytes; return 0 where there are fewer."""
         while count > 0:
             if self.left == 0 and not self._begin_piece():
+                self.cut = 1
                 return 0
             room = (self.chunk + 1) * _PIECE_CHUNK - self.at
             if room == 0:
@@ -158,10 +162,15 @@ def begins_in_tls(r: HalfFlow, heads: HeadSlab) -> int:
     return big16(heads.view, at) == 0x1603 and big32(heads.view, at + 5 + RANDOM) != RETRY
 
 
-def is_in_use(i: HalfFlow, r: HalfFlow, slab: PieceSlab) -> int:
-    """Say whether TLS was established, and an answer came behind the initiator's last request."""
+def is_in_use(i: HalfFlow, r: HalfFlow, slab: PieceSlab, last: int) -> int:
+    """Say whether TLS was established, and an answer came behind the initiator's first request.
+
+    With ``last`` behind its last one, for which all bytes of both ends must be kept.
+    """
     asking, answering = i.lane, r.lane
-    if asking is None or answering is None or not (_is_whole(asking) and _is_whole(answering)):
+    if asking is None or answering is None:
+        return 0
+    if not (_is_whole(asking, last) and _is_whole(answering, last)):
         return 0
     walk = RecordWalk(slab, asking)
     begun_time = begun_frame = 0
@@ -174,7 +183,7 @@ def is_in_use(i: HalfFlow, r: HalfFlow, slab: PieceSlab) -> int:
             begun_time, begun_frame = walk.time, walk.frame
         if not walk.sealed and not finished and _is_finished(walk.length):
             finished = 1
-        elif walk.length > SHORT and (walk.sealed or finished):
+        elif walk.length > SHORT and (walk.sealed or finished) and (last or asked_time == 0):
             asked_time, asked_frame = walk.time, walk.frame
     if walk.broken or asked_time == 0:
         return 0
@@ -184,9 +193,9 @@ def is_in_use(i: HalfFlow, r: HalfFlow, slab: PieceSlab) -> int:
     return _answers_hidden(told, begun_time, begun_frame, asked_time, asked_frame)
 
 
-def _is_whole(lane: Lane) -> int:
-    """Say whether a lane has all of its end's bytes."""
-    return lane.length == lane.position and lane.length < _TRANSCRIPT_BYTES
+def _is_whole(lane: Lane, to_the_end: int) -> int:
+    """Say whether a lane has all bytes of its end, at least up to its limit."""
+    return lane.length == lane.position and (not to_the_end or lane.length < _TRANSCRIPT_BYTES)
 
 
 def _is_finished(length: int) -> int:

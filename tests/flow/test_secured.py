@@ -233,6 +233,15 @@ def test_what_is_not_known_whole_is_told() -> None:
     assert told(*long, prepare=without_heads)
 
 
+def test_a_long_talk_behind_a_greeting_is_counted() -> None:
+    begun = (*GREETED, *TLS12, client(ASKED))
+    assert not told(*begun, server(sealed(9_000)), client(ASKED), server(sealed(16_000)), GOODBYE12)
+    more = client(ASKED), server(sealed(9_000))
+    assert not told(*begun, server(sealed(9_000)), *more * 3, GOODBYE12)
+    assert told(*begun, server(sealed(59)), client(ASKED), server(sealed(26, ALERT)), GOODBYE12)
+    assert told(*begun[:-1], client(sealed(59)), server(sealed(30_000)), GOODBYE12)
+
+
 def without_heads(tracker: Tracker) -> None:
     tracker.turns.heads.limit = 0
 
