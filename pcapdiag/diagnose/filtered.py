@@ -33,5 +33,6 @@ def unheard(story: Story, context: Context) -> bool:
 
 def only_first_syn_ack(story: Story) -> bool:
     """Return whether no SYN came behind the only SYN-ACK: then neither end missed an answer."""
-    answered = story.syn_ack_times[0] if story.syn_ack_count == 1 else -1
-    return max(story.syn_times, default=0) <= answered
+    if story.syn_ack_count != 1 or not story.syn_ack_times:
+        return False
+    return max(story.syn_times, default=0) <= story.syn_ack_times[0]

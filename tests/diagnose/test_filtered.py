@@ -57,3 +57,11 @@ def test_a_filter_for_syn_and_syn_ack() -> None:
 def test_a_filter_for_syn_fin_and_rst_is_no_stall() -> None:
     lines = (C("SYN"), S("SYN,ACK"), S("RST,ACK", ack=1_000_200, after=50))
     assert judged(*lines).code == "capture.partial"
+
+
+def test_a_syn_ack_of_which_nothing_was_kept() -> None:
+    """There is room for so many packets only: further connections are known by their counts."""
+    syn = C("SYN")
+    story = play(syn, *again(syn, 1000, 2000, 3000), S("SYN,ACK"))
+    story.packets, story.syn_times, story.syn_ack_times = (), (), ()
+    assert judge(story, around(story)).code == "tcp.handshake_stalled"
