@@ -12,6 +12,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PUT = b"PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\n1234"
 UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\n\r\nhello"
 HELLO = b"\x16\x03\x01\x00\x40\x01" + bytes(63)
+SERVER_HELLO = b"\x16\x03\x03\x00\x80\x02" + bytes(127)
 RECORD = b"\x17\x03\x03\x00\x80" + bytes(128)
 GOODBYE = b"\x17\x03\x03\x00\x13" + bytes(19)
 A, B = len(GET), len(OK)
@@ -57,8 +58,8 @@ def meets_late_fin(link: Link, at: float) -> None:
 def in_tls(link: Link, at: float) -> tuple[int, int]:
     """Two turns within TLS, the second with an answer that no alert is as long as."""
     link.c(at, "PA", 1, 1, HELLO)
-    link.s(at + 5, "PA", 1, 1 + len(HELLO), RECORD)
-    seq, ack = 1 + len(HELLO), 1 + len(RECORD)
+    link.s(at + 5, "PA", 1, 1 + len(HELLO), SERVER_HELLO)
+    seq, ack = 1 + len(HELLO), 1 + len(SERVER_HELLO)
     link.c(at + 10, "PA", seq, ack, RECORD)
     seq += len(RECORD)
     link.s(at + 15, "PA", ack, seq, RECORD * 6)
