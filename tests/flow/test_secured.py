@@ -246,6 +246,7 @@ def without_heads(tracker: Tracker) -> None:
     tracker.turns.heads.limit = 0
 
 
+@pytest.mark.once
 def test_it_knows_the_same_sizes_as_the_reader() -> None:
     assert secured.MAX_TICKETS == MAX_TICKETS
     assert range(secured.TICKET_MIN, secured.TICKET_MAX) == TICKET_SIZES
