@@ -55,3 +55,18 @@ def clock_stepped(story: Story) -> bool:
         return False
     packets = sorted(story.packets, key=lambda packet: packet.frame)
     return any(b.time < a.time - STEP for a, b in pairwise(packets))
+
+
+def answers_fin(story: Story, said: tuple[int, int], by_initiator: bool) -> bool:
+    """Return whether what an end said at a moment came when it had got the other end's FIN.
+
+    Its packet's ACK number says so, wherever the capture has the FIN, for the two may cross; the
+    order only where that packet was not kept.
+    """
+    closer = story.half(not by_initiator)
+    if not closer.fin_frame:
+        return False
+    packet = next((p for p in story.packets if p.frame == said[1] and p.has_ack), None)
+    if packet is None:
+        return (closer.fin_time, closer.fin_frame) <= said
+    return seq_distance(packet.ack, closer.fin_seq) > 0

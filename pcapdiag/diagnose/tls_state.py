@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+from pcapdiag.diagnose.disorder import answers_fin
 from pcapdiag.model.moment import Seen, moment
-from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 from pcapdiag.protocols.tls.numbers import ALERT, APPLICATION_DATA
@@ -120,17 +120,8 @@ def is_error(alert: Alert, facts: TlsFacts) -> bool:
 
 
 def answers_the_close(story: Story, alert: Alert) -> bool:
-    """Return whether the alert's sender had got the other end's FIN: then that was the cause.
-
-    Its ACK number says so, wherever the capture has the FIN; the order only where it was not kept.
-    """
-    other = story.half(not alert.from_initiator)
-    if not other.fin_frame:
-        return False
-    packet = next((p for p in story.packets if p.frame == alert.frame and p.has_ack), None)
-    if packet is None:
-        return (other.fin_time, other.fin_frame) <= moment(alert)
-    return seq_distance(packet.ack, other.fin_seq) > 0
+    """Return whether the alert's sender had got the other end's FIN: then that was the cause."""
+    return answers_fin(story, moment(alert), alert.from_initiator)
 
 
 def left_first(story: Story, end: Seen) -> bool:

@@ -6,11 +6,11 @@ open stream (measured). The close ended the stream then: rule 1 of verdicts.md, 
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.disorder import answers_fin
 from pcapdiag.diagnose.http2.known import streams
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.moment import moment
-from pcapdiag.model.packet import seq_distance
-from pcapdiag.model.story import Half, Story
+from pcapdiag.model.story import Story
 
 
 def open_again(story: Story) -> None:
@@ -33,16 +33,4 @@ def _is_late(story: Story, exchange: Exchange) -> bool:
     cut = (p for p in story.resets if p.from_initiator != by_initiator)
     if any(moment(packet) < said for packet in cut):
         return True
-    closer = story.half(not by_initiator)
-    return closer.fin_frame > 0 and _heard(story, said, closer)
-
-
-def _heard(story: Story, said: tuple[int, int], closer: Half) -> bool:
-    """Return whether a packet answers the FIN; they may cross.
-
-    Its ACK number says so, wherever the capture has the FIN; the order only where it was not kept.
-    """
-    packet = next((p for p in story.packets if p.frame == said[1] and p.has_ack), None)
-    if packet is None:
-        return (closer.fin_time, closer.fin_frame) <= said
-    return seq_distance(packet.ack, closer.fin_seq) > 0
+    return answers_fin(story, said, by_initiator)
