@@ -19,6 +19,8 @@ _NO_CONNECTIONS = '"connections": []'
 _NUMBERS = re.compile(r"\[\n *-?\d+(?:,\n *-?\d+)*\n *\]")
 """A list of whole numbers, one a line: frames, or the bins of ``activity``. No string is like it:
 line feeds inside of those are escaped."""
+_MAY_HOLD_TEXT = frozenset({str, dict, list})
+"""Of plain data; most members of a report are numbers, or nothing."""
 
 
 def render_json(report: Report, *, pictures: bool = True) -> Iterator[str]:
@@ -61,7 +63,10 @@ def masked(value: object) -> object:
         text = mask(value)
         return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {name: masked(member) for name, member in value.items()}
+        return {
+            name: masked(member) if type(member) in _MAY_HOLD_TEXT else member
+            for name, member in value.items()
+        }
     if isinstance(value, list):
-        return [masked(member) for member in value]
+        return [masked(member) if type(member) in _MAY_HOLD_TEXT else member for member in value]
     return value

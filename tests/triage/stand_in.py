@@ -20,8 +20,13 @@ START = (
 
 
 def misbehave(task: Task, claim: Claim) -> Outcome | None:
-    """Do what the capture's name says, once its digest was told."""
-    deed = Path(task.capture.name).stem.partition("-")[0]
+    """Do what the capture's name says, once its digest was told; note the process if asked to."""
+    path = Path(task.capture.name)
+    deed = path.stem.partition("-")[0]
+    pids = path.with_suffix(".pids")
+    if pids.exists():
+        with pids.open("a") as file:
+            print(os.getpid(), file=file)
     if deed not in _DEEDS:
         return examine(task, claim)
 
@@ -68,6 +73,16 @@ def _grow(path: Path) -> None:
         file.write(b"more")
 
 
+def _litter(_path: Path) -> None:
+    Path(tempfile.mkdtemp(prefix="pcapdiag-carried-"), "one").touch()
+    tempfile.mkstemp(prefix="pcapdiag-carried-")
+
+
+def _fatten(_path: Path) -> None:
+    """Need much memory for a while."""
+    b"x" * (150 * 1024 * 1024)
+
+
 _DEEDS = {
     "sleep": _sleep,
     "allocate": _allocate,
@@ -76,6 +91,8 @@ _DEEDS = {
     "leave": _leave,
     "stumble": _stumble,
     "grow": _grow,
+    "litter": _litter,
+    "fatten": _fatten,
 }
 
 

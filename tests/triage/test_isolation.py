@@ -17,8 +17,8 @@ from pcapdiag.triage import isolation
 from pcapdiag.triage.isolation import Reply, Worker
 from pcapdiag.triage.limits import Limits
 from pcapdiag.triage.local import LocalEngine
-from pcapdiag.triage.outcome import Outcome, content_of
-from pcapdiag.triage.task import always
+from pcapdiag.triage.outcome import FileIdentity, Outcome, content_of
+from pcapdiag.triage.task import Claim, always
 from tests.triage.several import REFUSED, copies, task
 from tests.triage.stand_in import START
 
@@ -43,7 +43,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Out
         patch.setattr(tempfile, "tempdir", str(temporary))
         with Worker(LIMITS) as one:
             found = {path.stem: examined(one, path) for path in paths}
-            assert not any(temporary.glob("*/*")), "of a child that was ended"
+            assert not files_below(temporary), "of a child that was ended"
             yield found
         assert not any(temporary.iterdir())
 
@@ -52,8 +52,8 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def examined(one: Worker, path: Path) -> Outcome:
-    reply = one.examine(task(path), always)
+def examined(one: Worker, path: Path, claim: Claim = always) -> Outcome:
+    reply = one.examine(task(path), claim)
     assert reply.outcome is not None
     return reply.outcome
 
@@ -118,6 +118,49 @@ def test_who_stops_listening_ends_what_is_being_done(
         replies.close()
         (last,) = engine([task(paths[2])], always)
     assert status_of(last) == ("b", "examined")
+
+
+def pids_of(path: Path) -> list[int]:
+    """The processes in which a capture was examined, one for each try."""
+    return [int(line) for line in path.with_suffix(".pids").read_text().split()]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it needs children")
+def test_a_child_examines_captures_for_as_long_as_it_is_as_good_as_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["first", "litter", "stumble", "second", "fatten", "third", "raise", "fourth"]
+    paths = copies(tmp_path, **dict.fromkeys(names, REFUSED))
+    for path in paths:
+        path.with_suffix(".pids").touch()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(isolation, "_START", START)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    found: dict[str, str] = {}
+    claims = 0
+
+    def claim(_identities: list[FileIdentity]) -> bool:
+        nonlocal claims
+        claims += 1
+        return True
+
+    with Worker(LIMITS) as one:
+        for path in paths:
+            found[path.stem] = examined(one, path, claim).status
+            assert not files_below(temporary), "who has an outcome finds nothing of it any more"
+    assert found == dict.fromkeys(names, "examined") | {"raise": "crash"}
+    assert claims == len(names), "who tries again has claimed it"
+    pids = {path.stem: pids_of(path) for path in paths}
+    assert pids["first"] == pids["litter"], "one child for both"
+    died, fresh = pids["stumble"]
+    assert [died] == pids["litter"]
+    assert [fresh] == pids["second"] == pids["fatten"], "the one that tried again goes on"
+    grown, *_ = pids["fatten"]
+    (third,) = pids["third"]
+    assert third != grown, "it had grown"
+    assert pids["raise"][0] == third, "and again in a child that examined nothing before"
+    assert pids["raise"][1] not in (third, *pids["fourth"])
 
 
 def test_a_refused_capture_is_not_examined(tmp_path: Path) -> None:
