@@ -9,11 +9,12 @@ from pcapdiag.flow.losses cimport Losses
 from pcapdiag.flow.places cimport note_place
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow
 from pcapdiag.flow.silence cimport captured_late
+from pcapdiag.flow.slabs cimport FactSlab, HeadSlab, PieceSlab, is_scarce
 from pcapdiag.flow.table cimport Table
 from pcapdiag.flow.turns cimport Turns
 
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, _ACTIVE, _EMBRYONIC, _CLOSING, _TURNS, _TRANSCRIPT, _STREAMED
-cdef long long MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SECOND_CHANCES, LOOKS, MAX_LOOKS, HARMLESS, MAX_HARMLESS
+cdef long long MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, FEW_CLOSING, SECOND_CHANCES, LOOKS, MAX_LOOKS, HARMLESS, MAX_HARMLESS
 cdef unsigned long long MASK, MIX
 
 
@@ -33,6 +34,8 @@ cdef class Endings:
 
     cdef int sweep(self, long long now) except -1
     cdef int make_room(self, long long now) except -1
+    @cython.locals(facts=FactSlab, heads=HeadSlab, pieces=PieceSlab)
+    cdef int _is_short(self) except -1
     cdef int end(self, Flow flow, long long now) except -1
     @cython.locals(flow=Flow, queue=cython.longlong)
     cdef int end_all(self, long long now) except -1

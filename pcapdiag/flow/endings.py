@@ -23,6 +23,7 @@ from pcapdiag.flow.losses import Losses
 from pcapdiag.flow.places import note_place
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.silence import captured_late
+from pcapdiag.flow.slabs import FactSlab, HeadSlab, PieceSlab, is_scarce
 from pcapdiag.flow.table import ACTIVE, CLOSING, EMBRYONIC, Table
 from pcapdiag.flow.turns import Turns
 
@@ -35,6 +36,8 @@ MAX_OPEN = 24_576
 """Established connections followed at the same time; beyond, the least active one is judged."""
 MAX_EMBRYONIC = 16_384
 MAX_CLOSING = 16_384
+FEW_CLOSING = 1_024
+"""Closed connections that wait for what comes late, however little room is left."""
 SECOND_CHANCES = 64
 """Connections that are passed over, for having been active since they were queued, to evict one."""
 TOGETHER = 64
@@ -113,10 +116,19 @@ class Endings:
         """End the least active connection of each queue that has too many."""
         if self.table.size1 > MAX_EMBRYONIC:
             self._evict(_EMBRYONIC, now)
-        if self.table.size2 > MAX_CLOSING:
+        if self.table.size2 > MAX_CLOSING or (self.table.size2 > FEW_CLOSING and self._is_short()):
             self._evict(_CLOSING, now)
         if self.table.size0 > MAX_OPEN:
             self._evict(_ACTIVE, now)
+
+    def _is_short(self) -> int:
+        """Say whether there is little room left for what further connections send."""
+        facts: FactSlab = self.kept.facts
+        heads: HeadSlab = self.turns.heads
+        pieces: PieceSlab = self.turns.lanes.slab
+        if is_scarce(facts.used, facts.limit) or is_scarce(heads.used, heads.limit):
+            return 1
+        return is_scarce(pieces.used, pieces.limit)
 
     def end(self, flow: Flow, now: int) -> None:
         """End one connection."""

@@ -59,7 +59,11 @@ class KeptPackets:
         self._write(p, flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
         flow.fact_fill += 1
         if p.flags & RST and flow.rst_kept < CHUNK_FACTS:
-            self._keep_reset(p, flow, from_a, marks, path, frame, time)
+            if flow.fact_chunks <= FIRST_CHUNKS:
+                # It is among the first packets, and these stay.
+                flow.rst_kept += 1
+            else:
+                self._keep_reset(p, flow, from_a, marks, path, frame, time)
         return 1
 
     def _keep_reset(
@@ -73,8 +77,8 @@ class KeptPackets:
 
     def release(self, flow: Flow) -> None:
         """Give back what a connection holds."""
-        self.facts.give_chain(flow.fact_first, flow.fact_last)
-        self.facts.give_chain(flow.rst_chunk, flow.rst_chunk)
+        self.facts.give_chain(flow.fact_first, flow.fact_last, flow.fact_chunks)
+        self.facts.give_chain(flow.rst_chunk, flow.rst_chunk, 1)
         flow.fact_first = -1
         flow.rst_chunk = -1
 

@@ -3,12 +3,15 @@ import cython
 from pcapdiag.flow.records cimport Lane
 from pcapdiag.model.numbers cimport copy
 
-cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES, _PIECE_CHUNK, _PIECE_HEADER
+cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES, _PIECE_CHUNK, _PIECE_HEADER, RESERVED
+
+
+cpdef int is_scarce(long long used, long long limit) noexcept
 
 
 @cython.final
 cdef class FactSlab:
-    cdef public long long limit, unused, free
+    cdef public long long limit, unused, free, used
     cdef public object words
     cdef unsigned long long[::1] view
     cdef long long[::1] next
@@ -16,14 +19,14 @@ cdef class FactSlab:
     cdef int take(self) except -2
     cpdef long long following(self, long long chunk) noexcept
     cdef void link(self, long long chunk, long long following) noexcept
-    cdef void give_chain(self, long long first, long long last) noexcept
+    cdef void give_chain(self, long long first, long long last, long long count) noexcept
     @cython.locals(start=cython.longlong)
     cpdef object row(self, long long chunk, long long fact)
 
 
 @cython.final
 cdef class HeadSlab:
-    cdef public long long limit, unused, free
+    cdef public long long limit, unused, free, used
     cdef public object bytes
     cdef unsigned char[::1] view
     cdef long long[::1] next

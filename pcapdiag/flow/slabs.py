@@ -37,12 +37,21 @@ PIECE_CHUNKS = 32_768
 PIECE_HEADER = 32
 """Bytes before each piece: its frame, its time, the bytes missing before it, its length."""
 
+RESERVED = 16
+"""Of a slab, one slot in so many shall be free: connections that are over wait for each other with
+theirs."""
+
 # Twins in C of the constants above, which plain Python imports.
 _FACT_WORDS = FACT_WORDS
 _CHUNK_WORDS = CHUNK_WORDS
 _HEAD_BYTES = HEAD_BYTES
 _PIECE_CHUNK = PIECE_CHUNK
 _PIECE_HEADER = PIECE_HEADER
+
+
+def is_scarce(used: int, limit: int) -> int:
+    """Say whether there is little room left in a slab for what comes."""
+    return 1 if used >= limit - limit // RESERVED else 0
 
 
 class FactSlab:
@@ -56,6 +65,8 @@ class FactSlab:
         """The next chunk of the chain, by chunk."""
         self.unused = 0
         self.free = -1
+        self.used = 0
+        """Chunks handed out."""
 
     def take(self) -> int:
         """Return a free chunk, or -1 when the limit is reached."""
@@ -68,6 +79,7 @@ class FactSlab:
         else:
             return -1
         self.next[chunk] = -1
+        self.used += 1
         return chunk
 
     def following(self, chunk: int) -> int:
@@ -78,11 +90,12 @@ class FactSlab:
         """Set the next chunk of a chain."""
         self.next[chunk] = following
 
-    def give_chain(self, first: int, last: int) -> None:
-        """Give back a chain of chunks, if there is one."""
+    def give_chain(self, first: int, last: int, count: int) -> None:
+        """Give back a chain of so many chunks, if there is one."""
         if first >= 0:
             self.next[last] = self.free
             self.free = first
+            self.used -= count
 
     def row(self, chunk: int, fact: int) -> list[int]:
         """Return the words of a fact."""
@@ -101,22 +114,27 @@ class HeadSlab:
         """The free slot to take after this one, by slot."""
         self.unused = 0
         self.free = -1
+        self.used = 0
+        """Slots handed out."""
 
     def take(self) -> int:
         """Return a free slot, or -1 when the limit is reached."""
         slot = self.free
         if slot >= 0:
             self.free = self.next[slot]
-            return slot
-        if self.unused >= self.limit:
+        elif self.unused < self.limit:
+            slot = self.unused
+            self.unused += 1
+        else:
             return -1
-        self.unused += 1
-        return self.unused - 1
+        self.used += 1
+        return slot
 
     def give(self, slot: int) -> None:
         """Give a slot back."""
         self.next[slot] = self.free
         self.free = slot
+        self.used -= 1
 
     def read(self, slot: int, length: int) -> bytes:
         """Return the first ``length`` bytes of a slot."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -68,7 +68,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
     opening = [p for p in packets if p.flags & SYN]
     syns = [p for p in opening if p.is_syn and p.from_initiator][:MAX_SYNS]
     syn_acks = [p for p in opening if p.is_syn_ack and not p.from_initiator][:MAX_SYNS]
-    resets = _resets(tracker.kept.facts, flow, 0, packets)
+    resets = _resets(tracker.kept.facts, flow, packets)
     previous = flow.previous
     return Story(
         stream=flow.stream,
@@ -249,13 +249,13 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
     )
 
 
-def _resets(
-    facts: FactSlab, flow: Flow, first: int, kept: Iterable[PacketFact] = ()
-) -> tuple[PacketFact, ...]:
-    """Return the RSTs; those among the packets ``kept`` are the same ones."""
-    known = {p.frame: p for p in kept if p.flags & RST}
-    rows = [facts.row(flow.rst_chunk, n) for n in range(first, flow.rst_kept)]
-    return tuple([known.get(row[0] & _FRAME) or packet_fact(row, flow.a_opened) for row in rows])
+def _resets(facts: FactSlab, flow: Flow, packets: tuple[PacketFact, ...]) -> tuple[PacketFact, ...]:
+    """Return the first RSTs; those among the kept ``packets`` are the same ones."""
+    first = [p for p in packets[:FIRST_PACKETS] if p.flags & RST][: flow.rst_kept]
+    known = {p.frame: p for p in packets[FIRST_PACKETS:] if p.flags & RST}
+    rows = [facts.row(flow.rst_chunk, n) for n in range(len(first), flow.rst_kept)]
+    others = [known.get(row[0] & _FRAME) or packet_fact(row, flow.a_opened) for row in rows]
+    return tuple(first + others)
 
 
 def _state(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.flow.endings import FEW_CLOSING
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.packet import ACK, PSH
 from tests.flow.wire import MS, SLL2, START, End, Link, Told, Wire, tell
 
 FIRST = 16
+HELLO = b"\x16\3\1\0\x20" + bytes(32)
+"""A record of TLS."""
 
 
 def acks(wire: Wire, count: int, port: int = 40000) -> Link:
@@ -46,6 +49,48 @@ def test_resets_are_kept_wherever_they_were() -> None:
     assert [p.window for p in story.resets] == list(range(8))
     assert not {p.frame for p in story.packets} & set(resets)
     assert story.responder.rst_count == 10
+
+
+def test_resets_among_the_first_packets_and_behind_them_are_told_once() -> None:
+    wire = Wire()
+    link = acks(wire, 10)
+    resets = [link.s(20 + n, "R", 1, window=n) for n in range(3)]
+    for n in range(100):
+        link.c(300 + n, "A", 200 + n, 1, b"x")
+    resets += [link.s(500 + n, "R", 1, window=3 + n) for n in range(9)]
+    story = tell(wire).only
+    assert [p.frame for p in story.resets] == resets[:8]
+    assert [p.window for p in story.resets] == list(range(8))
+    known = {p.frame: p for p in story.packets}
+    assert all(known.get(p.frame, p) is p for p in story.resets)
+
+
+@pytest.mark.parametrize("slab", ["facts", "heads", "pieces"])
+def test_where_room_is_short_what_is_over_makes_some(slab: str) -> None:
+    """As in a scan, or an outage: more failures than there is room for before one is old."""
+    count, room = 2 * FEW_CLOSING, FEW_CLOSING + FEW_CLOSING // 4
+
+    def prepare(tracker: Tracker) -> None:
+        if slab == "facts":
+            tracker.kept.facts.limit = room
+        elif slab == "heads":
+            tracker.turns.heads.limit = room
+        else:
+            tracker.lanes.slab.limit = room
+        tracker.endings.together = 1
+
+    wire = Wire()
+    for n in range(count):
+        link = Link(wire, End("10.0.0.1", 40000 + n, 0x1000, b"\2\0\0\0\0\1"))
+        link.c(n / 10, "S", 0, 0)
+        link.s(n / 10 + 0.01, "SA", 0, 1)
+        link.c(n / 10 + 0.02, "PA", 1, 1, HELLO if slab == "pieces" else b"question")
+        link.s(n / 10 + 0.03, "RA", 1, 9)
+    told = tell(wire, prepare=prepare)
+    assert [len(s.packets) for s in told.stories] == [4] * count
+    assert [len(s.resets) for s in told.stories] == [1] * count
+    assert (told.tracker.kept.left_out, told.tracker.turns.left_out) == (0, 0)
+    assert told.tracker.lanes.left_out == 0
 
 
 def test_everything_of_a_packet_is_kept() -> None:
@@ -180,7 +225,7 @@ def test_a_slab_hands_out_as_many_as_its_limit_says(which: str) -> None:
     taken = [slab.take() for _ in range(slab.limit + 2)]
     assert taken == [*range(slab.limit), -1, -1]
     if which == "facts":
-        tracker.kept.facts.give_chain(7, 7)
+        tracker.kept.facts.give_chain(7, 7, 1)
     else:
         tracker.turns.heads.give(7)
     assert (slab.take(), slab.take()) == (7, -1)

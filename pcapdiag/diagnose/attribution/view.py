@@ -149,9 +149,11 @@ def _apart(story: Story, reset: PacketFact) -> bool:
     So it is where a sender went on for long after it, as an aborted download's does. The last
     packets must show both ends then: half of what was left out may be one end's.
     """
-    if not story.packets_left_out or reset.frame <= story.packets[FIRST_PACKETS - 1].frame:
-        return False
     after_them = story.packets[FIRST_PACKETS:]
+    if not story.packets_left_out or not after_them:
+        return False
+    if reset.frame <= story.packets[FIRST_PACKETS - 1].frame:
+        return False
     between = (p for p in after_them if p.frame < reset.frame and not p.is_rst)
     return len({p.from_initiator for p in between}) < len(_SIDES)
 

@@ -75,6 +75,14 @@ def test_a_reset_behind_which_a_download_went_on_for_long() -> None:
     assert not names(result) & suspected
 
 
+def test_a_reset_is_judged_though_there_was_no_room_for_what_came_before_it() -> None:
+    exchange = Exchange().handshake().request()
+    reset = exchange.live_reset("server")
+    exchange.extra["packets"] = (reset,)
+    exchange.extra["packets_left_out"] = len(exchange.packets) - 1
+    assert sender(exchange, reset).side == "responder"
+
+
 def test_beside_the_end_a_bridge_could_write_what_has_no_timestamp() -> None:
     exchange = Exchange(rtt=MS // 10)
     exchange.client.ttl, exchange.server.ttl = 61, 64
