@@ -147,7 +147,7 @@ def _one_sided(story: Story) -> tuple[str, tuple[int, ...]] | None:
 
 def _handshake_open(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
     unseen = [reset.frame for reset in story.resets if sent_unseen(story, reset)]
-    if story.syn_ack_count and unseen:
+    if unseen:
         return RESET_UNSEEN, (*story.syn_frames[:1], unseen[0])
     if story.syn_ack_count and not story.resets:
         why = "the file ends (or starts) within the handshake"

@@ -33,6 +33,14 @@ def test_another_mac_that_asked_by_arp_is_the_new_owner() -> None:
     assert 9 in found.frames
 
 
+def test_who_asked_by_arp_before_it_spoke_is_no_new_owner() -> None:
+    """Before its first SYN a host asks for its neighbour, and soon after it may be reset."""
+    exchange = talk()
+    exchange.extra["neighbour_arp"] = (1,)
+    found = link.mac(seen(exchange, exchange.reply_reset(mac=0x0BAD, ttl=64)))
+    assert told(found) == ("mac_differs", "path")
+
+
 def test_another_router_hands_the_same_sender_s_packets_on() -> None:
     exchange = talk()
     reset = exchange.live_reset(mac=0x0BAD)

@@ -67,12 +67,26 @@ def test_a_reset_behind_which_a_download_went_on_for_long() -> None:
         exchange.wait(MS // 10).send("server", PSH | ACK, 1448)
         exchange.reply_reset("client")
     exchange.extra["packets"] = tuple(exchange.packets[:FIRST_PACKETS] + exchange.packets[-40:])
-    suspected = {"ip_id_off", "ack_impossible", "timestamp_echo_off"}
+    suspected = {"ip_id_off", "ack_impossible"}
     assert suspected <= names(sender(exchange, reset))
     exchange.extra["packets_left_out"] = len(exchange.packets) - 56
     result = sender(exchange, reset)
     assert (result.side, result.confidence >= 0.9) == ("initiator", True)
     assert not names(result) & suspected
+
+
+def test_what_the_capture_lost_before_a_reset_shows_in_its_echo() -> None:
+    """The numbers are ahead of all that was captured, and so is the peer's clock that it echoes."""
+    exchange = Exchange().handshake().request().wait(40 * MS)
+    kept = len(exchange.packets)
+    exchange.response(9000).send("client", PSH | ACK, 60)
+    exchange.server.ip_id += 20
+    del exchange.packets[kept:]
+    result = sender(exchange, exchange.live_reset(tsecr=exchange.client.tsval(exchange.now)))
+    assert "timestamp_echo_off" not in names(result)
+    assert result.side != "path"
+    result = sender(exchange, exchange.live_reset(tsecr=exchange.client.clock + 90_000))
+    assert (result.side, "timestamp_echo_off" in names(result)) == ("path", True)
 
 
 def test_beside_the_end_a_bridge_could_write_what_has_no_timestamp() -> None:
