@@ -100,7 +100,10 @@ def direction(view: ResetView) -> Signal | None:
     others = {p.direction for p in view.own} or _elsewhere(view)
     if sent:
         return _sent(view, others)
-    if others == {SENT_BY_US}:
+    # To itself a host sends by its loopback interface: where the peer is the captured host, an
+    # address that it was seen to send for is that of a redirected call (Istio).
+    peer_is_here = SENT_BY_US in {p.direction for p in view.peer_earlier}
+    if others == {SENT_BY_US} and not peer_is_here:
         detail = (
             f"{view.word} came in from outside, yet bears the address of the captured host "
             f"{view.end.address}"

@@ -88,6 +88,19 @@ def test_a_reset_leaving_the_captured_host_was_sent_by_it() -> None:
     assert found.weight == 3.0
 
 
+def test_an_address_that_a_redirected_call_answers_for_is_not_the_captured_hosts() -> None:
+    """In a pod its sidecar answers, on loopback, in the name of the service that was called."""
+    answered = HostFacts(SERVER, sent_by_capture_host=3, received_by_capture_host=1)
+    answered.reset_ttls = {63: 1}
+    context = Context(hosts={SERVER: answered})
+    for asker, expected in ((4, None), (0, ("came_from_outside", "path"))):
+        exchange = Exchange()
+        exchange.client.direction, exchange.server.direction = asker, 0
+        exchange.send("client", SYN, ack=0)
+        found = link.direction(seen(exchange, exchange.reply_reset(), context))
+        assert told(found) == expected
+
+
 def test_a_reset_that_a_router_passed_on_like_both_ends_packets_left_no_end() -> None:
     exchange = cooked(client=4, server=4)
     assert link.direction(seen(exchange, exchange.live_reset())) is None
