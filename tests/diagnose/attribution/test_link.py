@@ -141,10 +141,11 @@ def test_a_captured_router_is_known_by_the_addresss_other_connections() -> None:
     exchange.client.direction = 0
     exchange.send("client", SYN, ack=0)
     reset = exchange.wait(MS).reply_reset(direction=4)
-    facts = HostFacts(SERVER, received_by_capture_host=20, sent_by_capture_host=1)
-    facts.reset_ttls = {64: 1}
-    found = link.direction(seen(exchange, reset, Context(hosts={SERVER: facts})))
-    assert told(found) == ("made_by_capturing_host", "path")
+    for lost_on_the_way_in, known in ((1, True), (4, True), (9, False)):
+        facts = HostFacts(SERVER, sent_by_capture_host=lost_on_the_way_in)
+        facts.received_by_capture_host, facts.reset_ttls = 20, {64: 1}
+        found = link.direction(seen(exchange, reset, Context(hosts={SERVER: facts})))
+        assert told(found) == (("made_by_capturing_host", "path") if known else None)
     assert link.direction(seen(exchange, reset)) is None
 
 
