@@ -47,17 +47,17 @@ def answers_unseen(story: Story) -> bool:
     return False
 
 
-@once
-def fin_came_early(story: Story) -> bool:
-    """Return whether the responder's FIN acknowledges more than had been captured by then.
+def fin_came_early(story: Story, by_initiator: bool) -> bool:
+    """Return whether an end's FIN acknowledges more than had been captured of the other by then.
 
-    A tap brings it later, or the capture lost it: what the responder closed at is not known.
+    A tap brings it later, or the capture lost it: what was closed at is not known.
     """
-    half = story.responder
+    half = story.half(by_initiator)
     if not half.fin_frame or story.packets_left_out:
         return False
     end = (half.fin_time, half.fin_frame)
-    before = [p for p in story.packets if p.from_initiator and moment(p) < end and not p.is_rst]
+    others = (p for p in story.packets if p.from_initiator != by_initiator and not p.is_rst)
+    before = [p for p in others if moment(p) < end]
     return bool(before) and all(seq_distance(half.fin_ack, p.end_seq) > 0 for p in before)
 
 

@@ -284,7 +284,11 @@ def request_may_be_missing(story: Story) -> bool:
     Then "nothing was asked", or "the responder closed first", is no fact.
     """
     half = story.initiator
-    if bytes_not_captured(story) or answers_unseen(story) or fin_came_early(story):
+    if (
+        bytes_not_captured(story)
+        or answers_unseen(story)
+        or fin_came_early(story, by_initiator=False)
+    ):
         return True
     if half.payload_bytes and story.responder.payload_bytes and clock_stepped(story):
         return True

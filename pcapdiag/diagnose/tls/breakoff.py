@@ -139,7 +139,7 @@ def break_off(story: Story) -> BreakOff | None:
         end = _servers_end(story, facts, end)
     if facts is None or end is None or is_spare(story):
         return None
-    if not end.by_initiator and fin_came_early(story):
+    if not end.by_initiator and fin_came_early(story, by_initiator=False):
         return None
     if story.turn.index == 1 and not end.by_initiator and end.time < story.turn.request_time:
         return None

@@ -85,15 +85,6 @@ def test_a_fin_in_answer_to_the_hello() -> None:
     }
 
 
-def test_a_fin_that_acknowledges_a_finished_captured_behind_it_ended_no_handshake() -> None:
-    closed = (S("FIN,ACK", ack=1_000_001 + len(HELLO.data) + len(KEYS_12), after=1),)
-    late = (C("PSH,ACK", KEYS_12), C("FIN,ACK"))
-    verdict = told(HELLO, FLIGHT_12, *closed, *late, **given())
-    assert verdict.code == "capture.partial"
-    seen = (S("FIN,ACK", after=1), *late)
-    assert told(HELLO, FLIGHT_12, *seen, **given()).code == "tls.handshake_closed"
-
-
 def test_a_client_that_leaves_without_a_word() -> None:
     verdict = told(HELLO, FLIGHT_12, *LEFT, **given("other.example"))
     assert verdict.code == "tls.handshake_closed"
