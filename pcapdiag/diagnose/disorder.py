@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, seq_add, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import MS
 
-HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
+ABOUT_REQUESTS = (2, 3, 401, 404, 405, 411, 413, 414, 415, 417, 431)
+HTTP_ANSWERS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in ABOUT_REQUESTS)
 """How answers begin that no server gives unasked."""
 STEP = 100 * MS
 """A clock that is set back by less may be two queues of a network card."""
@@ -26,7 +28,7 @@ def answers_unseen(story: Story) -> bool:
     queues of their own. What came first is then not known: an answer seems to be missing, or to
     come before its request.
     """
-    if story.greeting_bytes and story.hello_responder[:10] in HTTP_SUCCESS:
+    if story.greeting_bytes and story.hello_responder.startswith(HTTP_ANSWERS):
         return True
     half = story.initiator
     sent = None if half.isn is None else seq_add(half.isn, 1)
@@ -43,6 +45,20 @@ def answers_unseen(story: Story) -> bool:
             if seq_distance(packet.ack, sent) > 0:
                 return True
     return False
+
+
+def fin_came_early(story: Story, by_initiator: bool) -> bool:
+    """Return whether an end's FIN acknowledges more than had been captured of the other by then.
+
+    A tap brings it later, or the capture lost it: what was closed at is not known.
+    """
+    half = story.half(by_initiator)
+    if not half.fin_frame or story.packets_left_out:
+        return False
+    end = (half.fin_time, half.fin_frame)
+    others = (p for p in story.packets if p.from_initiator != by_initiator and not p.is_rst)
+    before = [p for p in others if moment(p) < end]
+    return bool(before) and all(seq_distance(half.fin_ack, p.end_seq) > 0 for p in before)
 
 
 @once

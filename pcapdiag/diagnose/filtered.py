@@ -22,6 +22,15 @@ def only_first_syn(story: Story, context: Context) -> bool:
     return story.syn_count == 1 and (first_only or unheard(story, context))
 
 
+def asked_once(story: Story, context: Context) -> bool:
+    """Return whether a SYN was not repeated, to a port that answers others.
+
+    The capture may lack what followed: where it lost all that, no other packet shows it.
+    """
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    return story.syn_count == 1 and endpoint.established + endpoint.refused > 0
+
+
 def unheard(story: Story, context: Context) -> bool:
     """Return whether what its responder sent may be missing: others were answered unseen.
 

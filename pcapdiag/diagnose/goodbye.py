@@ -128,9 +128,10 @@ def asks_for_answer(story: Story) -> bool:
         return False
     if turn.request_bytes <= SHUTDOWN_BYTES and head.upper().startswith(SHUTDOWNS):
         return False
+    if turn.index == 1 and head.startswith(CANCEL_REQUEST):
+        return False
     if turn.index == 1 and _is_first_message(story):
-        cancels = head.startswith(CANCEL_REQUEST) or _cancels_unread(story)
-        return not (cancels or (story.greeting_bytes and _quits(turn)))
+        return not (_cancels_unread(story) or (story.greeting_bytes and _quits(turn)))
     if head.startswith(STARTS):
         return True
     if wants_no_answer(story):
@@ -156,7 +157,7 @@ def asks_for_answer(story: Story) -> bool:
 
 def _cancels_unread(story: Story) -> bool:
     """Return whether the snaplen cut off what by its size is a CancelRequest."""
-    asked, cut = len(CANCEL_REQUEST) + 8, not story.turn.request_head
+    asked, cut = len(CANCEL_REQUEST) + 8, CANCEL_REQUEST.startswith(story.turn.request_head)
     return cut and story.turn.request_bytes == asked and story.responder.port in POSTGRES_PORTS
 
 

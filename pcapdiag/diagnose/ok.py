@@ -80,6 +80,10 @@ LEFT_AFTER_TLS = (
 TURNS_OF_A_HANDSHAKE = 3
 """Of TLS 1.2; one more is in use."""
 MAX_REQUEST_NOTES = 3
+STATUS_LINE = 12
+"""Bytes of an answer's beginning that tell its outcome at least: HTTP/1.1 and the status."""
+PAGE = 128
+"""Bytes of an error's page, or all of it, that tell who wrote it."""
 
 
 def match(story: Story, context: Context) -> Judgement:
@@ -109,6 +113,8 @@ def _unread(story: Story) -> list[str]:
     if story.midstream:
         return []
     cut = story.initiator.truncated or story.responder.truncated
+    if len(story.hello_responder) < min(STATUS_LINE, story.responder.payload_bytes):
+        return ["What was asked and answered was not kept: an error in an answer is not seen."]
     if story.http2 is not None and is_incomplete(story):
         return ["The capture lacks bytes of its HTTP/2: what each request got is not known."]
     if cut and tls_facts(story) is not None and 0 < story.turn.index <= TURNS_OF_A_HANDSHAKE:
@@ -119,7 +125,8 @@ def _unread(story: Story) -> list[str]:
 
 def _may_be_refused(exchange: Exchange) -> bool:
     """Return whether a gateway's status was kept, and not what would say that a gateway gave it."""
-    return exchange.status in IN_PLACE and not exchange.complete
+    page = len(exchange.body_head) >= min(exchange.length or 0, PAGE)
+    return exchange.status in IN_PLACE and not (exchange.complete and page)
 
 
 def _cut_refusal(exchange: Exchange) -> str:

@@ -13,7 +13,7 @@ from pcapdiag.diagnose.completeness import (
     request_incomplete,
     response_completeness,
 )
-from pcapdiag.diagnose.disorder import answers_unseen, clock_stepped
+from pcapdiag.diagnose.disorder import answers_unseen, clock_stepped, fin_came_early
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.goodbye import (
     asks_for_answer,
@@ -284,7 +284,11 @@ def request_may_be_missing(story: Story) -> bool:
     Then "nothing was asked", or "the responder closed first", is no fact.
     """
     half = story.initiator
-    if bytes_not_captured(story) or answers_unseen(story):
+    if (
+        bytes_not_captured(story)
+        or answers_unseen(story)
+        or fin_came_early(story, by_initiator=False)
+    ):
         return True
     if half.payload_bytes and story.responder.payload_bytes and clock_stepped(story):
         return True

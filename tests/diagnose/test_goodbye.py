@@ -211,6 +211,7 @@ def test_postgresqls_cancel_request_is_answered_by_a_close() -> None:
     cancel = b"\x00\x00\x00\x10\x04\xd2\x16\x2e" + bytes(8)
     closed = (S("FIN,ACK", after=5), C("FIN,ACK"), S("ACK"))
     assert judged(*HANDSHAKE, C("PSH,ACK", cancel), *closed).code == "ok"
+    assert judged(C("PSH,ACK", cancel), S("ACK"), *closed).code == "ok", "began too late"
     startup = b"\x00\x00\x00\x10\x00\x03\x00\x00" + bytes(8)
     assert judged(*HANDSHAKE, C("PSH,ACK", startup), *closed).code == "tcp.closed_before_response"
 
@@ -259,6 +260,8 @@ def test_a_cancel_request_that_the_snaplen_cut_off_is_told_by_its_size() -> None
         story.responder.port = port
         again = replace(story)
         assert judge(again, around(again)).code == code
+        some = replace(story, turn=replace(story.turn, request_head=b"\0\0"))
+        assert judge(some, around(some)).code == code
     story.responder.port = 5432
     read = play(*HANDSHAKE, *lines)
     read.responder.port = 5432

@@ -16,11 +16,11 @@ SNAPLEN = 96
 ALL = AnalyzeOptions(all_connections=True)
 
 
-def cut(capture: Path, folder: Path) -> Path:
+def cut(capture: Path, folder: Path, snaplen: int = SNAPLEN) -> Path:
     read = Read(capture)
-    out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPLEN, 1)]
+    out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, 1)]
     for time, length, data in zip(read.times, read.lengths, read.packets, strict=True):
-        kept = data[:SNAPLEN]
+        kept = data[:snaplen]
         seconds, rest = divmod(time, SECOND)
         out.append(struct.pack("<IIII", seconds, rest // 1000, len(kept), length) + kept)
     return write(folder / "cut.pcap", b"".join(out))
@@ -47,3 +47,17 @@ def test_a_503_of_which_only_the_status_was_kept_is_told_with_less(tmp_path: Pat
     for connection in pcapdiag.analyze(cut(capture, tmp_path), options=ALL).connections:
         assert (connection.verdict.code, connection.verdict.confidence) == ("ok", 0.7)
         assert "cut its answer 503" in " ".join(connection.verdict.notes)
+
+
+def test_a_502_of_which_the_page_was_cut_is_told_with_less(tmp_path: Path) -> None:
+    (capture,) = (FIXTURES / "pcaps" / "http.local_reply-apache-timeout").glob("client.pcap")
+    (connection,) = pcapdiag.analyze(cut(capture, tmp_path, 256), options=ALL).connections
+    assert (connection.verdict.code, connection.verdict.confidence) == ("ok", 0.7)
+    assert "cut its answer 502" in " ".join(connection.verdict.notes)
+
+
+def test_where_no_byte_was_kept_nobody_knows_what_was_answered(tmp_path: Path) -> None:
+    (capture,) = (FIXTURES / "pcaps" / "http.local_reply-apache-timeout").glob("client.pcap")
+    (connection,) = pcapdiag.analyze(cut(capture, tmp_path, 66), options=ALL).connections
+    assert (connection.verdict.code, connection.verdict.confidence) == ("ok", 0.7)
+    assert "was not kept" in " ".join(connection.verdict.notes)

@@ -59,7 +59,19 @@ def came_damaged(
 def may_be_damaged(story: Story, by_initiator: bool) -> bool:
     """Return whether whatever an end sent in vain came with a wrong TCP checksum."""
     sent = _in_vain(story, by_initiator)
-    return bool(sent) and all(p.marks & BAD_CHECKSUM for p in sent)
+    damaged = bool(sent) and all(p.marks & BAD_CHECKSUM for p in sent)
+    return damaged and not _blanked(story, by_initiator)
+
+
+def _blanked(story: Story, by_initiator: bool) -> bool:
+    """Return whether the payload was captured and is all zeros: edited, its checksum maybe not."""
+    half, turn = story.half(by_initiator), story.turn
+    sent, head = (
+        (turn.request_bytes, turn.request_head)
+        if by_initiator
+        else (turn.response_bytes, turn.response_head)
+    )
+    return bool(sent) and not head and not half.truncated
 
 
 def refused_some(story: Story) -> bool:

@@ -52,8 +52,8 @@ def continuity(view: ResetView) -> Signal | None:
         return None
     detail = f"{view.word} has IP ID {reset.ip_id}; the flow's own count stood at {last.ip_id}"
     shared = reset.time - last.time >= QUIET and initial_ttl(last.ttl) != LINUX_TTL
-    shared = shared or not last.df
-    return signal("ip_id_off", "path", detail, (last.frame, reset.frame), confounded=shared)
+    doubtful = shared or not last.df or view.echoes_unseen
+    return signal("ip_id_off", "path", detail, (last.frame, reset.frame), doubtful)
 
 
 def copied(view: ResetView) -> Signal | None:

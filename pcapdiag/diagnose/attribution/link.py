@@ -100,7 +100,10 @@ def direction(view: ResetView) -> Signal | None:
     others = {p.direction for p in view.own} or _elsewhere(view)
     if sent:
         return _sent(view, others)
-    if others == {SENT_BY_US}:
+    # To itself a host sends by its loopback interface: where the peer is the captured host, an
+    # address that it was seen to send for is that of a redirected call (Istio).
+    peer_is_here = SENT_BY_US in {p.direction for p in view.peer_earlier}
+    if others == {SENT_BY_US} and not peer_is_here:
         detail = (
             f"{view.word} came in from outside, yet bears the address of the captured host "
             f"{view.end.address}"
@@ -182,14 +185,16 @@ def _translated(view: ResetView) -> bool:
 def _elsewhere(view: ResetView) -> set[int]:
     """Return the direction of the address's packets on other connections, where it is one.
 
-    Its resets are among the packets counted, and prove nothing here.
+    Its resets are among the packets counted, and prove nothing here. What a router passes on leaves
+    it, too, and counts as sent where the capture lost it on its way in.
     """
     host = view.context.host(view.end.address)
     resets = sum(host.reset_ttls.values())
     sent, received = host.sent_by_capture_host, host.received_by_capture_host
-    if received > resets >= sent:
+    few = (1 - MOSTLY) * (sent + received)
+    if received > resets and sent <= max(resets, few):
         return {0}
-    return {SENT_BY_US} if sent > resets >= received else set()
+    return {SENT_BY_US} if sent > resets and received <= max(resets, few) else set()
 
 
 def _mode(macs: dict[int, int]) -> int:

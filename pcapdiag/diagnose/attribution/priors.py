@@ -53,6 +53,7 @@ HOST_ANSWERS = {
     "tcp.stale_connection": 0.5,
     "tcp.state_lost": 0.35,
     "tcp.idle_reset": 0.3,
+    "tcp.initiator_abort": 0.35,
 }
 """P(the end's own kernel sent the bare RST | a device between is to blame): a NAT that forgot the
 flow, or swallowed a FIN, makes the host answer (measured). Zero for every other code."""

@@ -10,6 +10,7 @@ from pcapdiag.diagnose.attribution.recurring import idle_silence
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import duration
+from pcapdiag.diagnose.filtered import asked_once
 from pcapdiag.diagnose.icmp.quoted import hides_its_sender
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context
@@ -89,6 +90,8 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     if stuck is not None and stuck.hole:
         return None
     if seen.place != side_of(silent_is_initiator):
+        return None
+    if code == "tcp.connection_timeout" and asked_once(story, context):
         return None
     where = f"the capture was taken {'on' if seen.sure else 'beside'} {silent.address}"
     if silent_is_initiator:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.stack import LINUX_TTL, stack
 from pcapdiag.diagnose.attribution.ttl import initial_ttl
-from pcapdiag.diagnose.attribution.view import ResetView
+from pcapdiag.diagnose.attribution.view import TICKS_PER_SECOND, TOLERATED, ResetView
 from pcapdiag.model.packet import SYN, seq_distance
 from pcapdiag.model.units import SECOND
 
-TICKS_PER_SECOND = 1000
-"""Fastest timestamp clock in common use (RFC 7323 5.4)."""
 CLOCK_SLACK = 1000
 """Ticks that a timestamp may be off its line: queueing, and captures that get packets in batches,
 up to 1 s late (NFLOG). Who invents a timestamp is off by far more."""
@@ -63,7 +61,7 @@ def timestamp_echo(view: ResetView) -> Signal | None:
     """Find a RST,ACK that echoes a timestamp which the peer had not reached (RFC 7323 3.2)."""
     reset = view.reset
     sent = [p.tsval for p in view.peer_earlier if p.tsval is not None]
-    known = bool(sent) and not view.apart
+    known = bool(sent) and not view.apart and not view.echoes_unseen
     if not known or not reset.has_ack or reset.tsval is None or reset.tsecr is None:
         return None
     ahead = min(seq_distance(reset.tsecr, each) for each in sent)
@@ -200,7 +198,7 @@ def _clock_error(view: ResetView) -> bool | None:
     first, last = next((p for p in own if not p.flags & SYN), own[0]), own[-1]
     gone = seq_distance(view.reset.tsval, last.tsval or 0)
     passed = view.reset.time - last.time
-    low, high = 0.0, passed * TICKS_PER_SECOND * 1.1 / 1e9 + CLOCK_SLACK
+    low, high = 0.0, passed * TICKS_PER_SECOND * TOLERATED / SECOND + CLOCK_SLACK
     if last.time - first.time >= LINE:
         rate = seq_distance(last.tsval or 0, first.tsval or 0) / (last.time - first.time)
         low = passed * rate * 0.9 - CLOCK_SLACK

@@ -11,11 +11,18 @@ from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import End
 from pcapdiag.model.moment import moment
-from pcapdiag.model.packet import ACK, INITIAL_TTLS, RST, PacketFact, seq_after
+from pcapdiag.model.packet import ACK, INITIAL_TTLS, RST, PacketFact, seq_after, seq_distance
 from pcapdiag.model.story import Half, Story
+from pcapdiag.model.units import SECOND
 
 MAX_VIEWS = 32
 """Views kept, as signals ask for them again: more than one story has resets."""
+TICKS_PER_SECOND = 1000
+"""Fastest timestamp clock in common use (RFC 7323 5.4)."""
+TOLERATED = 1.1
+"""How much faster than that a clock may go."""
+BATCH = 10
+"""Ticks that a capture's times may be off, as packets come in batches."""
 
 _SIDES: tuple[End, End] = ("initiator", "responder")
 
@@ -79,8 +86,11 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
         """True when a host on the capture's link asked by ARP for the peer just before the RST.
 
         So does a new owner of the address (measured); a gateway that asks sends from farther away.
+        Who asked before it said the first of this itself is the old one.
         """
-        return bool(self.story.neighbour_arp) and self.reset.ttl in INITIAL_TTLS
+        last = self.earlier[-1].frame if self.earlier else 0
+        asked = any(frame > last for frame in self.story.neighbour_arp)
+        return asked and self.reset.ttl in INITIAL_TTLS
 
     @property
     def resets_before(self) -> list[PacketFact]:
@@ -105,7 +115,22 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
             self.story.initiator.acked_unseen
             or self.story.responder.acked_unseen
             or self.story.packets_left_out
+            or self.echoes_unseen
         )
+
+    @property
+    def echoes_unseen(self) -> bool:
+        """True when it echoes a timestamp that the peer's clock had reached by then.
+
+        So the peer had sent what the capture lacks; who invents an echo is off by far more.
+        """
+        clock = [p for p in self.peer_earlier if p.tsval is not None]
+        if not clock or self.reset.tsval is None or self.reset.tsecr is None or self.bare:
+            return False
+        last = clock[-1]
+        ahead = seq_distance(self.reset.tsecr, last.tsval or 0)
+        passed = self.reset.time - last.time
+        return 0 < ahead <= passed * TICKS_PER_SECOND * TOLERATED / SECOND + BATCH
 
 
 @lru_cache(maxsize=MAX_VIEWS)

@@ -36,6 +36,7 @@ References
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.disorder import fin_came_early
 from pcapdiag.diagnose.ending import ending, frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn, only_first_syn_ack
 from pcapdiag.diagnose.icmp.quoted import only_quoted
@@ -78,6 +79,8 @@ KIND = Kind(
 
 RESET_UNSEEN = "it was reset, and what was sent before was not captured"
 """A filter for SYN, FIN and RST makes such captures."""
+FIN_EARLY = "the first FIN acknowledges what was captured behind it"
+"""A tap or mirror with a queue for each direction makes such captures."""
 RESET_BEHIND_FIN = (
     "the initiator sent FIN right behind its request: it had left, or read on for the answer when "
     "the RST came"
@@ -123,6 +126,10 @@ def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None
     if end.reset is not None and state is Work.WAITING and answer_may_be_missing(story):
         why = "the capture lost packets, and the answer may have been among them"
         return why, (story.turn.request_frame, end.frame)
+    unanswered = state in (Work.WAITING, Work.ANSWERING)
+    behind = story.half(not end.by_initiator).last_data_frame > end.frame
+    if unanswered and behind and fin_came_early(story, end.by_initiator):
+        return FIN_EARLY, (story.turn.request_frame, end.frame)
     if may_be_half_close(story, context):
         why = "the file ends behind the initiator's FIN, and the answer may have come after it"
         reset = next((r for r in story.resets if not r.from_initiator), None)
@@ -147,7 +154,7 @@ def _one_sided(story: Story) -> tuple[str, tuple[int, ...]] | None:
 
 def _handshake_open(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
     unseen = [reset.frame for reset in story.resets if sent_unseen(story, reset)]
-    if story.syn_ack_count and unseen:
+    if unseen:
         return RESET_UNSEEN, (*story.syn_frames[:1], unseen[0])
     if story.syn_ack_count and not story.resets:
         why = "the file ends (or starts) within the handshake"

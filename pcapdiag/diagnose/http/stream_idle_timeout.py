@@ -58,7 +58,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.diagnose.work import one_direction
+from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import Exchange
@@ -124,7 +124,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     """Return the verdict for an open stream that somebody's timer cut."""
     stream = _open_stream(exchange)
     cut = _cut(story, exchange) if stream else None
-    if cut is None or cut.quiet < SHORTEST or one_direction(story):
+    if cut is None or cut.quiet < SHORTEST or answer_may_be_missing(story):
         return None
     value = _timer(exchange, cut)
     unsure = (

@@ -174,14 +174,16 @@ def _may_want_no_answer(story: Story) -> bool:
 
     Behind an earlier exchange, in a protocol that cannot be read: many have a message that ends a
     session. Who is called asks as often where programs in the field call their controller, and
-    closes when it has heard enough. The same holds for a message of which hardly a byte was kept.
+    closes when it has heard enough. The same holds for a message of which hardly a byte was kept,
+    and where the beginning was not captured and the responder never spoke.
     """
     turn = story.turn
     if len(turn.request_head) < min(LEGIBLE, turn.request_bytes):
         return not known_to_answer(story)
     late = story.midstream or turn.index > 1
     text = bool(turn.request_head) and is_text(turn.request_head)
-    return late and not text and not known_to_answer(story)
+    unheard = story.midstream and not story.responder.payload_bytes
+    return late and not (text and not unheard) and not known_to_answer(story)
 
 
 def _last_word(story: Story) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import frames_of
+from pcapdiag.diagnose.ending import frames_of, sent_unseen
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.timing import duration
@@ -125,6 +125,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     if reset is None:
         return None
     exact = _acks_the_syn(story, reset)
+    if not exact and _goes_on_from_unseen(story, reset):
+        return None
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -156,6 +158,16 @@ def _acks_the_syn(story: Story, reset: PacketFact) -> bool:
     asked = {p.end_seq for p in story.packets if p.is_syn and p.from_initiator}
     plain = isn is not None and reset.ack == seq_add(isn, 1)
     return reset.has_ack and (plain or reset.ack in asked)
+
+
+def _goes_on_from_unseen(story: Story, reset: PacketFact) -> bool:
+    """Return whether the RST ends a connection of which the capture lacks what followed the SYN.
+
+    It has a number of its own, acknowledges more than the SYN, and no SYN follows: for a caller
+    that still waits it would be no answer (RFC 9293 3.10.7.3).
+    """
+    own = reset.has_ack and reset.seq and sent_unseen(story, reset)
+    return bool(own) and max(story.syn_times, default=0) <= reset.time
 
 
 def _facts(story: Story, reset: PacketFact) -> dict[str, str]:

@@ -65,7 +65,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.stack import LINUX_TTL
 from pcapdiag.diagnose.ending import frames_of
-from pcapdiag.diagnose.filtered import only_first_syn, unheard
+from pcapdiag.diagnose.filtered import asked_once, only_first_syn, unheard
 from pcapdiag.diagnose.icmp.quoted import name_of, refuses
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -149,6 +149,9 @@ REPEAT_UNANSWERED = 4 * SECOND // 10
 LOSSY, FEW = 0.002, 0.05
 """Share of packets missing from a capture, and of an endpoint's SYNs without an answer there, that
 its own losses explain (judgement)."""
+ONCE, SELDOM_SILENT = 0.75, 0.78
+"""How sure at most, of the code and of the host where it was captured, where a SYN was sent once to
+a port that answers others: the capture may have lost all that followed (judgement)."""
 ONLY_SYNS = 0.6
 """How sure at most where the capture holds one SYN of each connection and nothing else (judgement).
 """
@@ -191,6 +194,8 @@ def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float
     For callers that know from elsewhere that the initiator gave up: a proxy that told its client.
     """
     silent = max(story.end, context.last_time) - story.start
+    if asked_once(story, context) and told_its_client(story) is None:
+        confidence = min(confidence, ONCE)
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -237,6 +242,9 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
     address, frames = story.responder.address, story.syn_frames[:1]
     if address in context.capture_hosts and not unheard(story, context):
         why = f"the SYN reached {address}, where the capture was taken, and it did not answer"
+        if asked_once(story, context):
+            why += ", or the capture lacks that: other SYNs to this port were answered"
+            return (SideHint("responder", SELDOM_SILENT, why, frames),)
         return (SideHint("responder", 0.93, why, frames), SideHint("initiator", 0.02, why, frames))
     endpoint = context.endpoint(address, story.responder.port)
     said = endpoint.spoken_for

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.bare import held_by_its_sender
 from pcapdiag.diagnose.cancel import Cancel, at_deadline, cancelled, like_others
 from pcapdiag.diagnose.completeness import HTTP1
+from pcapdiag.diagnose.disorder import fin_came_early
 from pcapdiag.diagnose.ending import (
     LEFT_AT_ONCE,
     Ending,
@@ -115,6 +116,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if may_be_half_close(story, context):
         return None
     if end.reset is not None and behind_unseen_bytes(story, end.reset):
+        return None
+    if end.reset is None and fin_came_early(story, by_initiator=True):
         return None
     if responders_goodbye(story, end) is not None:
         return None

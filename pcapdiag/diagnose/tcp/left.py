@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.bare import held_by_its_sender, is_bare
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.http2.asked import asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
@@ -16,6 +17,8 @@ from pcapdiag.model.units import MS, counted
 
 AT_ONCE = 5 * MS
 """Hardly anybody asks and resets this soon; a device that forges resets to both ends does."""
+ENDED_UNSEEN = 0.7
+"""How sure one may be that the initiator left where its host only answers what came behind."""
 UNHEARD = 3
 """A FIN sent so often with nothing coming back was not lost by chance."""
 
@@ -24,11 +27,15 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
     """Return the judgement for one of the two codes, with the other one as alternative."""
     end, last, turn = how.end, ending(story), story.turn
     timeout = code == TIMEOUT
+    answers = not timeout and _only_answers(story, end.reset)
     sure = how.waited.timeout if timeout else 1 - how.waited.timeout
-    sure = round(min(sure, 0.97), 2)
-    other = OtherCode(ABORT if timeout else TIMEOUT, round(1 - sure, 2))
+    sure = round(min(sure, ENDED_UNSEEN if answers else 0.97), 2)
+    others = [OtherCode(ABORT if timeout else TIMEOUT, round(1 - sure, 2))]
+    if answers:
+        others = [OtherCode("tcp.injected_reset", 0.17), OtherCode(TIMEOUT, how.waited.timeout)]
     unheard = fins_in_vain(story) if timeout else 0
     gone = timeout and how.cancel is None and fin_met_by_reset(story)
+    candidates = _forgotten(how) if gone else _ended_unseen(how) if answers else ()
     facts = _facts(story, how, end.reset)
     facts["meanwhile"] = _meanwhile(story, how, unheard, gone)
     answered = turn.response_last_frame if how.cancel is None else 0
@@ -40,8 +47,8 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
         frames=frames_of(int(facts["request_frame"]), answered, end.frame),
         ended_by=last.actor if last else None,
         reset=end.reset if not timeout else None,
-        candidates=_forgotten(how) if gone else _who(how, timeout, unheard),
-        alternatives=(other,) if other.confidence >= 0.03 else (),
+        candidates=candidates or _who(how, timeout, unheard),
+        alternatives=tuple(other for other in others if other.confidence >= 0.03),
         facts=facts,
     )
 
@@ -99,6 +106,26 @@ def _forgotten(how: Leaving) -> tuple[SideHint, ...]:
         SideHint("responder", round(0.55 * late, 3), why, frames),
         SideHint("path", round(0.42 * late, 3), why, frames),
         SideHint("initiator", round(0.99 - 0.97 * late, 3), why, frames),
+    )
+
+
+def _only_answers(story: Story, reset: PacketFact | None) -> bool:
+    """Return whether the initiator's host answered what came for a connection it held no more."""
+    return reset is not None and is_bare(reset) and not held_by_its_sender(story, reset)
+
+
+def _ended_unseen(how: Leaving) -> tuple[SideHint, ...]:
+    """Return who may have ended what the initiator's host held no more: it lost that first.
+
+    Its own FIN or RST,ACK, or the RST of a device or of the responder, is missing.
+    """
+    why = "its bare RST answers for a connection that it held no more; what ended that is not in "
+    why += "the capture"
+    frames = (how.end.frame,)
+    return (
+        SideHint("initiator", 0.55, why, frames),
+        SideHint("path", 0.35, why, frames),
+        SideHint("responder", 0.1, why, frames),
     )
 
 

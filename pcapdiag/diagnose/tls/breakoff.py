@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.disorder import answers_unseen, fin_came_early
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.spare import is_spare
@@ -138,6 +139,8 @@ def break_off(story: Story) -> BreakOff | None:
         end = _servers_end(story, facts, end)
     if facts is None or end is None or is_spare(story):
         return None
+    if not end.by_initiator and fin_came_early(story, by_initiator=False):
+        return None
     if story.turn.index == 1 and not end.by_initiator and end.time < story.turn.request_time:
         return None
     return BreakOff(end, facts, records_before(facts, end))
@@ -148,7 +151,7 @@ def _servers_end(story: Story, facts: TlsFacts, end: Ending) -> Ending | None:
 
     A client that answers the server's farewell with FIN is not who ended it.
     """
-    if left_first(story, end):
+    if left_first(story, end) or answers_unseen(story):
         return None
     said = unread_alert(facts, from_initiator=False)
     if end.by_initiator and (said is None or moment(said) > moment(end)):

@@ -60,6 +60,16 @@ def test_all_of_it_damaged_and_the_rest_whole(
     assert found.frames == frames[:4]
 
 
+def test_checksums_of_payload_that_was_edited_to_zeros_tell_nothing() -> None:
+    """Blanked for privacy, and the checksums left as they were: what has no payload is right."""
+    story = damaged(play(*DATA), 8, 9, 10, 11)
+    story.initiator.ttls, story.responder.ttls = {61: 9}, {64: 9}
+    story.turn.request_head = b""
+    assert came_damaged(story, True, around(20, 4)) is None
+    story.initiator.truncated = 4
+    assert came_damaged(story, True, around(20, 4)) is not None, "cut, and not edited"
+
+
 def test_one_whole_try_would_have_been_taken() -> None:
     assert came_damaged(damaged(play(*SYNS), 1, 2), True, around(20, 2)) is None
 

@@ -33,6 +33,14 @@ def test_another_mac_that_asked_by_arp_is_the_new_owner() -> None:
     assert 9 in found.frames
 
 
+def test_who_asked_by_arp_before_it_spoke_is_no_new_owner() -> None:
+    """Before its first SYN a host asks for its neighbour, and soon after it may be reset."""
+    exchange = talk()
+    exchange.extra["neighbour_arp"] = (1,)
+    found = link.mac(seen(exchange, exchange.reply_reset(mac=0x0BAD, ttl=64)))
+    assert told(found) == ("mac_differs", "path")
+
+
 def test_another_router_hands_the_same_sender_s_packets_on() -> None:
     exchange = talk()
     reset = exchange.live_reset(mac=0x0BAD)
@@ -80,6 +88,19 @@ def test_a_reset_leaving_the_captured_host_was_sent_by_it() -> None:
     assert found.weight == 3.0
 
 
+def test_an_address_that_a_redirected_call_answers_for_is_not_the_captured_hosts() -> None:
+    """In a pod its sidecar answers, on loopback, in the name of the service that was called."""
+    answered = HostFacts(SERVER, sent_by_capture_host=3, received_by_capture_host=1)
+    answered.reset_ttls = {63: 1}
+    context = Context(hosts={SERVER: answered})
+    for asker, expected in ((4, None), (0, ("came_from_outside", "path"))):
+        exchange = Exchange()
+        exchange.client.direction, exchange.server.direction = asker, 0
+        exchange.send("client", SYN, ack=0)
+        found = link.direction(seen(exchange, exchange.reply_reset(), context))
+        assert told(found) == expected
+
+
 def test_a_reset_that_a_router_passed_on_like_both_ends_packets_left_no_end() -> None:
     exchange = cooked(client=4, server=4)
     assert link.direction(seen(exchange, exchange.live_reset())) is None
@@ -120,10 +141,11 @@ def test_a_captured_router_is_known_by_the_addresss_other_connections() -> None:
     exchange.client.direction = 0
     exchange.send("client", SYN, ack=0)
     reset = exchange.wait(MS).reply_reset(direction=4)
-    facts = HostFacts(SERVER, received_by_capture_host=20, sent_by_capture_host=1)
-    facts.reset_ttls = {64: 1}
-    found = link.direction(seen(exchange, reset, Context(hosts={SERVER: facts})))
-    assert told(found) == ("made_by_capturing_host", "path")
+    for lost_on_the_way_in, known in ((1, True), (4, True), (9, False)):
+        facts = HostFacts(SERVER, sent_by_capture_host=lost_on_the_way_in)
+        facts.received_by_capture_host, facts.reset_ttls = 20, {64: 1}
+        found = link.direction(seen(exchange, reset, Context(hosts={SERVER: facts})))
+        assert told(found) == (("made_by_capturing_host", "path") if known else None)
     assert link.direction(seen(exchange, reset)) is None
 
 

@@ -67,7 +67,7 @@ def test_a_reset_behind_which_a_download_went_on_for_long() -> None:
         exchange.wait(MS // 10).send("server", PSH | ACK, 1448)
         exchange.reply_reset("client")
     exchange.extra["packets"] = tuple(exchange.packets[:FIRST_PACKETS] + exchange.packets[-40:])
-    suspected = {"ip_id_off", "ack_impossible", "timestamp_echo_off"}
+    suspected = {"ip_id_off", "ack_impossible"}
     assert suspected <= names(sender(exchange, reset))
     exchange.extra["packets_left_out"] = len(exchange.packets) - 56
     result = sender(exchange, reset)
@@ -81,6 +81,18 @@ def test_a_reset_is_judged_though_there_was_no_room_for_what_came_before_it() ->
     exchange.extra["packets"] = (reset,)
     exchange.extra["packets_left_out"] = len(exchange.packets) - 1
     assert sender(exchange, reset).side == "responder"
+
+
+def test_what_the_capture_lost_before_a_reset_shows_in_its_echo() -> None:
+    """The numbers are ahead of all that was captured, and so is the peer's clock that it echoes."""
+    exchange = Exchange().handshake().request().wait(40 * MS)
+    kept = len(exchange.packets)
+    exchange.response(9000).send("client", PSH | ACK, 60)
+    exchange.server.ip_id += 20
+    del exchange.packets[kept:]
+    for ahead, side in ((exchange.client.tsval(exchange.now), "unknown"), (97_000, "path")):
+        result = sender(exchange, exchange.live_reset(tsecr=ahead))
+        assert (result.side, "timestamp_echo_off" in names(result)) == (side, side == "path")
 
 
 def test_beside_the_end_a_bridge_could_write_what_has_no_timestamp() -> None:

@@ -56,6 +56,14 @@ def test_no_timer_s_value_and_no_other_leg_accuse_nobody_of_one() -> None:
     assert verdict(cut(47_300), EVENTS).code == "http.truncated_response"
 
 
+def test_what_the_capture_lost_of_a_stream_may_have_been_its_last_chunk() -> None:
+    said = (play(*SWITCHED).responder.next_seq or 0) + 31
+    closed = (S("FIN,ACK", after=1_000, seq=said), C("FIN,ACK", ack=said + 1), S("ACK"))
+    story = play(*SWITCHED, *closed)
+    assert verdict(story, EVENTS).code != "http.stream_idle_timeout"
+    assert verdict(cut(1_000), EVENTS).code == "http.stream_idle_timeout"
+
+
 def test_the_other_leg_cut_at_the_same_time_says_it_too() -> None:
     judgement = verdict(with_leg(cut(47_300), "left"), WEBSOCKET)
     assert judgement.code == "http.stream_idle_timeout"

@@ -206,6 +206,13 @@ def test_a_fin_that_the_path_sent_is_told_as_such() -> None:
     assert "a device in the name of 10.0.2.7:8443 sent FIN" in title
 
 
+def test_an_upload_of_which_the_capture_has_the_end_may_never_have_had_a_word() -> None:
+    sent = (C("PSH,ACK", b"x" * 900), S("ACK"))
+    verdict = judged(*sent, *HUNG_UP)
+    assert (verdict.code, verdict.confidence) == ("tcp.closed_before_response", 0.6)
+    assert judged(*HANDSHAKE, *sent, *HUNG_UP).confidence == 0.96
+
+
 def test_a_message_of_which_hardly_a_byte_was_kept_may_want_no_answer() -> None:
     story = play(*ASKED, S("ACK"), *HUNG_UP)
     for kept, sure in ((2, 0.6), (12, 0.96)):

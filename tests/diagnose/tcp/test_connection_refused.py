@@ -30,6 +30,14 @@ def test_a_reset_that_does_not_acknowledge_the_syn_is_less_sure() -> None:
     assert verdict.confidence < 0.9
 
 
+def test_a_reset_that_acknowledges_more_than_the_syn_ends_what_was_not_captured() -> None:
+    lost = S("RST,ACK", seq=400, ack=78, win=500, after=5)
+    verdict = judged(C("SYN"), lost)
+    assert verdict.code == "capture.partial"
+    assert verdict.frames == (1, 2)
+    assert judged(C("SYN"), lost, C("SYN", again=True, after=500)).code == "tcp.connection_refused"
+
+
 def test_a_reset_may_acknowledge_the_data_in_the_syn_too() -> None:
     verdict = judged(C("SYN", GET), S("RST,ACK", after=0.3))
     assert verdict.code == "tcp.connection_refused"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.attribution.attribute import attribute
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.context import SpokenFor
 from tests.diagnose.playbook import HANDSHAKE, C, S, again, around, icmp, judged, play, sides
@@ -92,6 +93,20 @@ def test_the_host_is_named_where_the_syn_reached_it() -> None:
     context = around(story, 5)
     context.capture_hosts = frozenset({story.responder.address})
     assert sides(judge(story, context))["responder"] > 0.9
+
+
+def test_one_syn_to_a_port_that_answers_others_may_be_all_that_was_kept() -> None:
+    """Nothing shows that a capture lost the rest of a connection."""
+    for tries, least, most in (((SYN,), 0.0, 0.8), ((SYN, *again(SYN, 1000)), 0.9, 1.0)):
+        story = play(*tries)
+        context = around(story, left=5, established=9, turns=9)
+        context.capture_hosts = frozenset({story.responder.address})
+        verdict = judge(story, context)
+        assert verdict.code == "tcp.connection_timeout"
+        assert least <= verdict.confidence < most
+        found = attribute(story, verdict, context)
+        assert least <= found.confidence < most
+        assert found.side == ("unknown" if most < 1 else "responder")
 
 
 def test_the_host_is_not_named_where_only_what_came_to_it_is_captured() -> None:

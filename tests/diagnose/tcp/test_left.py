@@ -22,6 +22,15 @@ def test_a_fin_met_by_a_bare_reset_is_not_for_sure_the_responders() -> None:
     assert sides(alive)["responder"] > 0.9
 
 
+def test_an_initiators_bare_reset_only_answers_for_what_something_unseen_had_ended() -> None:
+    verdict = judged(*ASKED, C("RST", after=0.02, win=0))
+    assert verdict.code == "tcp.initiator_abort"
+    assert verdict.confidence <= 0.7
+    assert max(sides(verdict).values()) < 0.8
+    own = judged(*ASKED, C("RST,ACK", after=0.02, win=500))
+    assert own.confidence > 0.9
+
+
 CHECK = b"GET /f HTTP/1.0\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
 

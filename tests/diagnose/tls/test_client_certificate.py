@@ -102,6 +102,13 @@ def test_a_flight_with_a_real_certificate() -> None:
     assert "tcp.closed_before_response" in [other.code for other in verdict.alternatives]
 
 
+def test_a_refusal_that_acknowledges_what_was_not_captured_by_then_may_answer_that() -> None:
+    """A tap's two directions may be apart; what looks like an alert may be the last goodbye."""
+    said = S("PSH,ACK", records(19), ack=1_009_999, after=1)
+    verdict = hidden(CLIENTS_CCS + records(820, 96, 53), said, *HUNG_UP)
+    assert verdict.code == "capture.partial"
+
+
 def test_a_bare_finished_may_have_met_a_dead_backend() -> None:
     verdict = hidden(CLIENTS_CCS + records(53))
     assert verdict.code == "tls.handshake_closed"

@@ -21,6 +21,7 @@ from tests.diagnose.tls.scenes import (
     TICKETS,
     alert,
     answer,
+    given,
     hello,
     record,
     records,
@@ -53,6 +54,26 @@ def test_also_where_its_own_fin_is_not_seen() -> None:
 def test_an_initiator_that_says_goodbye_first_has_left() -> None:
     leaves = C("PSH,ACK", records(19), after=700)
     assert ended(REQUEST, S("ACK"), leaves, GOODBYE, *LEFT)[0] == "tcp.response_timeout"
+
+
+def test_a_goodbye_captured_behind_the_fin_that_acknowledges_it_leaves_it_open() -> None:
+    """A tap's two directions may be 0.3 ms apart and more."""
+    sent = scene(*READY, REQUEST, S("ACK"), client_data=1, tickets=2, **SECURED).responder
+    ack = (sent.next_seq or 0) + len(GOODBYE.data)
+    late = S("PSH,ACK", GOODBYE.data, after=0.1)
+    assert ended(REQUEST, S("ACK"), C("FIN,ACK", after=50, ack=ack), late, S("FIN,ACK")) == (
+        "capture.partial",
+        "initiator",
+        "",
+    )
+
+
+def test_a_fin_that_acknowledges_a_finished_captured_behind_it_ended_no_handshake() -> None:
+    late = (C("PSH,ACK", KEYS_12), C("FIN,ACK"))
+    got = 1_000_001 + len(HELLO.data) + len(KEYS_12)
+    for ack, code in ((got, "capture.partial"), (None, "tls.handshake_closed")):
+        closed = S("FIN,ACK", ack=ack, after=1)
+        assert told(HELLO, FLIGHT_12, closed, *late, **given()).code == code
 
 
 def test_after_an_answer_it_is_the_usual_end() -> None:
