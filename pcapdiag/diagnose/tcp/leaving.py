@@ -9,16 +9,17 @@ from pcapdiag.diagnose.bare import held_by_its_sender
 from pcapdiag.diagnose.cancel import Cancel, at_deadline, cancelled, like_others
 from pcapdiag.diagnose.completeness import HTTP1
 from pcapdiag.diagnose.ending import (
-    LEFT_AT_ONCE,
     Ending,
     acknowledges_fin,
     behind_unseen_bytes,
+    closed_at_once,
     ending,
 )
 from pcapdiag.diagnose.goodbye import (
     LARGEST_ALERT,
     asks_for_answer,
     bytes_not_captured,
+    initiators_goodbye,
     responders_goodbye,
     speaks_tls,
 )
@@ -109,7 +110,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         told = at_deadline(cancel) or like_others(story, cancel)
         waited = told or _weighed(story, context, cancel.asked, word)
         return Leaving(word, waited, False, cancel)
-    end = ending(story)
+    end = initiators_goodbye(story, ending(story)) or ending(story)
     if end is None or not end.by_initiator or is_spare(story):
         return None
     if may_be_half_close(story, context):
@@ -126,7 +127,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and bytes_not_captured(story):
         return None
     if state is Work.WAITING and not _one_way(story, context, end):
-        since = asked_at(story) or max(turn.request_last_time, story.established_time)
+        since = asked_at(story) or max(_asked_until(story, end), story.established_time)
         waited = _weighed(story, context, since, end)
         return None if _may_be_last_words(story, end, waited) else Leaving(end, waited, False)
     if _may_be_endless(turn, _unread(story, end)):
@@ -150,6 +151,14 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.NOTHING and _waited_for_greeting(story, context, end):
         return Leaving(end, patience(story, context, story.established_time, end.time), False)
     return None
+
+
+def _asked_until(story: Story, end: Ending) -> int:
+    """Return when the last byte of the request was sent; a goodbye behind it is none."""
+    if not end.is_goodbye:
+        return story.turn.request_last_time
+    sent = [p.time for p in story.packets if p.from_initiator and p.length and p.frame < end.frame]
+    return max(sent, default=story.turn.request_time)
 
 
 def _while_arriving(waited: Patience) -> Patience:
@@ -191,7 +200,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if sending_request(story):
         return Patience(max(0, end.time - since), 0.1, None, "it was still sending the request")
     waited = patience(story, context, since, end.time)
-    if end.reset is None and waited.waited <= LEFT_AT_ONCE and not story.responder.fin_frame:
+    at_once = end.reset is None and closed_at_once(story, end)
+    if at_once and not story.responder.fin_frame:
         reason = f"{waited.reason}, or closed its own direction and went on waiting"
         waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
     if waited.round_value is None and _sent_slowly(story.turn, waited.waited):

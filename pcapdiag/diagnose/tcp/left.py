@@ -38,7 +38,7 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
         phase=_phase(story, how),
         confidence=sure,
         frames=frames_of(int(facts["request_frame"]), answered, end.frame),
-        ended_by=last.actor if last else None,
+        ended_by=end.actor if end.is_goodbye else last.actor if last else None,
         reset=end.reset if not timeout else None,
         candidates=_forgotten(how) if gone else _who(how, timeout, unheard),
         alternatives=(other,) if other.confidence >= 0.03 else (),
