@@ -45,7 +45,7 @@ from pcapdiag.diagnose.work import (
 from pcapdiag.flow.screen import check_kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http_methods import BODILESS, STARTS
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import ZERO_WINDOW, seq_distance
 from pcapdiag.model.story import LegMoment, Story, Turn
 from pcapdiag.model.units import MS, SECOND
 from pcapdiag.protocols.http.heads import head_end
@@ -142,6 +142,9 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):
             waited = _while_arriving(waited)
+        elif _had_not_read(story, end):
+            reason = "its own window was shut, so that nothing more could come"
+            waited = Patience(waited.waited, 0.05, None, reason)
         lost = _missing_for(story, end)
         if lost >= REPEATED:
             reason = f"bytes of the answer had been missing for {duration(lost)}, behind which "
@@ -159,6 +162,12 @@ def _asked_until(story: Story, end: Ending) -> int:
         return story.turn.request_last_time
     sent = [p.time for p in story.packets if p.from_initiator and p.length and p.frame < end.frame]
     return max(sent, default=story.turn.request_time)
+
+
+def _had_not_read(story: Story, end: Ending) -> bool:
+    """Return whether the last that the initiator told before it left was that it has no room."""
+    told = [p for p in story.packets if p.from_initiator and p.frame < end.frame and not p.is_rst]
+    return bool(told) and bool(told[-1].marks & ZERO_WINDOW)
 
 
 def _while_arriving(waited: Patience) -> Patience:
