@@ -47,6 +47,9 @@ def is_midway(
     if r.mss < 0:
         return 0
     full = r.mss - _OPTIONS
+    if r.window_bytes // 2 < full:
+        # A segment may also be half of a small window (RFC 9293 section 3.8.6.2.1).
+        full = r.window_bytes // 2
     unacked = distance(seq, r.highest_ack)
     if f.last_data_length < full and unacked < full:
         return 0

@@ -55,6 +55,18 @@ def test_short_requests_that_cross_their_answers_are_turns_of_their_own() -> Non
     assert tell(wire).only.turn.index == 2
 
 
+def test_where_the_window_is_small_half_of_it_is_a_full_segment() -> None:
+    for window, turns in ((11, 1), (500, 2)):
+        wire = Wire()
+        link = Link(wire)
+        link.handshake()
+        link.c(20, "PA", 1, 1, b"\1" * 704)
+        link.c(20.1, "PA", 705, 1, b"\1" * 704)
+        link.s(30, "PA", 1, 705, b"\2 too large", window=window)
+        link.c(30.1, "PA", 1409, 12, b"\1" * 700)
+        assert tell(wire).only.turn.index == turns
+
+
 def test_a_chunked_body_does_not_tell_how_long_it_is() -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n"
     wire = Wire()
