@@ -33,6 +33,7 @@ COMPILED_MODULES = (
     "pcapdiag.flow.leaks",
     "pcapdiag.flow.legs",
     "pcapdiag.flow.losses",
+    "pcapdiag.flow.midway",
     "pcapdiag.flow.openings",
     "pcapdiag.flow.places",
     "pcapdiag.flow.records",

@@ -60,6 +60,20 @@ def held_by_its_sender(story: Story, reset: PacketFact) -> bool:
     return not left or reset.time - left[-1].time > limit
 
 
+def overtaken_abort(story: Story, reset: PacketFact) -> PacketFact | None:
+    """Return the live socket's RST that a bare one came before, though it was sent behind it.
+
+    Nobody who holds a connection answers so, and who holds none does not abort: within a round trip
+    they are one end's abort, and its answer to what was still under way.
+    """
+    if not is_bare(reset):
+        return None
+    sender = reset.from_initiator, reset.ttl, reset.seq
+    alike = (r for r in story.resets if (r.from_initiator, r.ttl, r.seq) == sender)
+    aborts = (r for r in alike if r.has_ack and r.window)
+    return next((r for r in aborts if 0 < r.time - reset.time <= round_trip(story)), None)
+
+
 def _earlier(packet: PacketFact, reset: PacketFact) -> bool:
     return moment(packet) < moment(reset)
 

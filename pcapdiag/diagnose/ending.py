@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.bare import overtaken_abort
 from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.ends import Actor, side_of
@@ -33,12 +34,16 @@ class Ending(msgspec.Struct, frozen=True):
     time: int
     reset: PacketFact | None = None
     is_fast_close: bool = False
+    is_goodbye: bool = False
+    """It is a close_notify, which the other end's FIN answers."""
 
     @property
     def word(self) -> str:
         """What it was."""
         if self.is_fast_close:
             return "MP_FASTCLOSE"
+        if self.is_goodbye:
+            return "TLS goodbye"
         return "RST" if self.reset is not None else "FIN"
 
     @property
@@ -112,9 +117,12 @@ def _in_order(story: Story, words: list[Ending]) -> list[Ending]:
     """Return the closing words as they were said, earliest first.
 
     By time, save for a FIN that acknowledges the other end's: it answers that one, though a mirror
-    port may have captured it first.
+    port may have captured it first; and for an abort that bare RSTs overtook.
     """
     words.sort(key=moment)
+    earliest = words[0].reset if words else None
+    abort = overtaken_abort(story, earliest) if earliest is not None else None
+    words.sort(key=lambda word: abort is None or word.reset != abort)
     if len(words) > 1 and not words[0].reset and not words[1].reset:
         first, second = words[:2]
         if acknowledges_fin(story, first.by_initiator):
@@ -127,6 +135,19 @@ def acknowledges_fin(story: Story, by_initiator: bool) -> bool:
     mine, other = story.half(by_initiator), story.half(not by_initiator)
     both = bool(mine.fin_frame and other.fin_frame)
     return both and seq_distance(mine.fin_ack, other.fin_seq) > 0
+
+
+def closed_at_once(story: Story, end: Ending) -> bool:
+    """Return whether the initiator closed right behind its last bytes.
+
+    Within one tick of its timestamps, too, however far apart they came: most tick every millisecond
+    (RFC 7323 section 5.4).
+    """
+    if end.time - story.turn.request_last_time <= LEFT_AT_ONCE:
+        return True
+    asked, closed = story.turn.request_last_frame, end.frame
+    ticks = [p.tsval for p in story.packets if p.frame in (asked, closed) and p.from_initiator]
+    return len(ticks) > 1 and None not in ticks and ticks[0] == ticks[-1]
 
 
 def _lost_its_answer(story: Story) -> bool:

@@ -43,8 +43,8 @@ LAST_WORD_RECORD = 31
 OVERHEAD_13, OVERHEAD_12 = 17, 24
 """What AES-GCM adds to a record: content type and tag, and in TLS 1.2 nonce and tag (RFC 8446
 section 5.2, RFC 5288 section 3)."""
-ALERT_RECORDS = (24, 31)
-"""Bytes on the wire of an encrypted alert: TLS 1.3, and TLS 1.2 with AES-GCM."""
+ALERT_RECORDS_13, ALERT_RECORDS = (24,), (24, 31)
+"""Bytes on the wire of an encrypted alert in TLS 1.3, and in this or TLS 1.2 with AES-GCM."""
 QUITS = (
     b"\x01\x00\x00\x00\x01",  # MySQL COM_QUIT
     b"X\x00\x00\x00\x04",  # PostgreSQL Terminate
@@ -374,10 +374,26 @@ def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:
     return said if said is not None and late and not said.from_initiator else None
 
 
+def initiators_goodbye(story: Story, end: Ending | None) -> Ending | None:
+    """Return the initiator's close_notify, or what has its size, that the responder's FIN answers.
+
+    Then the initiator closed, though the first FIN is not its own: many say goodbye and wait for
+    the other end's (RFC 8446 section 6.1). None where the FIN does not acknowledge it: they met.
+    """
+    if end is None or end.by_initiator or end.reset is not None:
+        return None
+    said = first_goodbye(story, end)
+    read = seq_distance(story.responder.fin_ack, story.initiator.data_end) >= 0
+    if said is None or not said.from_initiator or not read:
+        return None
+    return Ending(by_initiator=True, frame=said.frame, time=said.time, is_goodbye=True)
+
+
 def responder_said_goodbye(story: Story) -> bool:
     """Return whether the responder's last bytes look like a close_notify after an answer.
 
     Only the length shows (a fatal alert has the same), so more than that record must have come.
     """
-    last = story.responder.last_data_length
-    return speaks_tls(story) and last in ALERT_RECORDS and story.turn.response_bytes > last
+    last, facts = story.responder.last_data_length, tls_facts(story)
+    sizes = ALERT_RECORDS_13 if facts is not None and facts.is_tls13 else ALERT_RECORDS
+    return speaks_tls(story) and last in sizes and story.turn.response_bytes > last

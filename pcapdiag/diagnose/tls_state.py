@@ -199,6 +199,9 @@ def handshake_turns(story: Story) -> int:
     if facts is None or not facts.established:
         return 0
     data = first_data(facts)
+    if data is None and not facts.is_tls13:
+        # All that TLS 1.2 has of this type is data, whatever the capture lacks of what follows.
+        data = next(iter(encrypted_records(facts, from_initiator=True)), None)
     turns, speaker = 0, None
     for record in facts.records:
         if data is not None and record is data:

@@ -14,7 +14,7 @@ from pcapdiag.diagnose.completeness import (
     response_completeness,
 )
 from pcapdiag.diagnose.disorder import answers_unseen, clock_stepped, fin_came_early
-from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
+from pcapdiag.diagnose.ending import Ending, closed_at_once, ending
 from pcapdiag.diagnose.goodbye import (
     asks_for_answer,
     bytes_not_captured,
@@ -302,7 +302,10 @@ def request_may_be_missing(story: Story) -> bool:
 
 
 def may_be_half_close(story: Story, context: Context) -> bool:
-    """Return whether the file ends so soon behind the initiator's FIN that it may still read on."""
+    """Return whether the file ends so soon behind the initiator's FIN that it may still read on.
+
+    Answers here may have taken longer than what is left of the file.
+    """
     end = ending(story)
     if end is None or end.reset is not None or not end.by_initiator:
         return False
@@ -312,8 +315,11 @@ def may_be_half_close(story: Story, context: Context) -> bool:
         return False
     if unanswered_request(story) is not None:
         return False
-    soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
-    return soon and (not known_to_answer(story) or context.last_time - end.time < SECOND)
+    if not closed_at_once(story, end):
+        return False
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    due = max(SECOND, endpoint.longest_answer)
+    return not known_to_answer(story) or context.last_time - end.time < due
 
 
 def _unread_behind_fin(story: Story) -> bool:

@@ -22,8 +22,9 @@ cdef long long _is_check_path(unsigned char[::1] v, long long start, long long e
 cpdef long long is_alarming(long long code) noexcept
 @cython.locals(end=cython.longlong, code=cython.longlong, body=cython.longlong, length=cython.longlong)
 cpdef long long completeness(unsigned char[::1] v, long long start, long long size, long long total, unsigned long long tail_low) noexcept
-@cython.locals(end=cython.longlong)
 cpdef long long is_unfinished(unsigned char[::1] v, long long start, long long size, long long total) noexcept
+@cython.locals(end=cython.longlong, length=cython.longlong)
+cpdef long long request_length(unsigned char[::1] v, long long start, long long size) noexcept
 @cython.locals(end=cython.longlong, length=cython.longlong, at=cython.longlong)
 cpdef long long holds_another(unsigned char[::1] v, long long start, long long size) noexcept
 @cython.locals(length=cython.longlong, chunked=cython.bint, o=cython.longlong, first=cython.longlong)

@@ -185,12 +185,20 @@ def completeness(v: Head, start: int, size: int, total: int, tail_low: int) -> i
 
 def is_unfinished(v: Head, start: int, size: int, total: int) -> int:
     """Say whether a request of ``total`` bytes so far has a body that goes on (Content-Length)."""
-    if not is_request(v, start, size) or v[start] == 0x47:
+    return request_length(v, start, size) > total
+
+
+def request_length(v: Head, start: int, size: int) -> int:
+    """Return how many bytes a request has, 0 for any GET; -1 where its head does not tell."""
+    if not is_request(v, start, size):
+        return -1
+    if v[start] == 0x47:
         return 0
     end = _head_end(v, start, size)
-    if end < 0:
-        return 0
-    return _framing(v, start, end) > total - (end - start)
+    length = _framing(v, start, end) if end >= 0 else CHUNKED
+    if length < 0 and length != NO_LENGTH:
+        return -1
+    return end - start + (length if length > 0 else 0)
 
 
 def holds_another(v: Head, start: int, size: int) -> int:

@@ -4,8 +4,9 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.callers cimport Callers
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments
+from pcapdiag.flow.midway cimport is_midway
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow
-from pcapdiag.flow.screen cimport is_alarming, is_answer, is_interim, is_request, is_unfinished, status
+from pcapdiag.flow.screen cimport is_alarming, is_answer, is_interim, is_request, request_length, status
 from pcapdiag.flow.slabs cimport HeadSlab
 from pcapdiag.flow.spans cimport note_served
 from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance
@@ -31,8 +32,8 @@ cdef class Turns:
     cdef void _release_heads(self, HalfFlow f) noexcept
     @cython.locals(slot=cython.longlong)
     cdef int _is_interim(self, Flow flow, HalfFlow r) except -1
-    @cython.locals(slot=cython.longlong)
-    cdef int _goes_on(self, Flow flow, HalfFlow f) except -1
+    @cython.locals(length=cython.longlong)
+    cdef int _goes_on(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long seq, long long time) except -1
     cdef int _new_turn(self, Packet p, Flow flow, long long frame, long long time) except -1
     @cython.locals(f=HalfFlow, o=cython.longlong, first=cython.longlong)
     cdef void _note_accepted(self, Packet p, Flow flow, Endpoint endpoint)

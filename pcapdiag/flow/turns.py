@@ -13,13 +13,14 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.callers import Callers
 from pcapdiag.flow.lanes import TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, Moments
+from pcapdiag.flow.midway import is_midway
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen import (
     is_alarming,
     is_answer,
     is_interim,
     is_request,
-    is_unfinished,
+    request_length,
     status,
 )
 from pcapdiag.flow.slabs import HeadSlab
@@ -74,7 +75,7 @@ class Turns:
                     flow.response_bytes = 0
                     flow.response_frame = 0
                     _begin_head(r)
-                elif flow.response_bytes > 0 and self._goes_on(flow, f):
+                elif flow.response_bytes > 0 and self._goes_on(p, flow, f, r, seq, time):
                     # Answered early: the rest of the request's body belongs to the same turn.
                     pass
                 elif flow.turn_index == 0 or flow.response_bytes > 0:
@@ -176,12 +177,12 @@ class Turns:
             return 0
         return is_interim(self.heads.view, slot * HEAD, turn_length(r), flow.response_bytes)
 
-    def _goes_on(self, flow: Flow, f: HalfFlow) -> int:
-        """Say whether the turn's request is HTTP/1 whose body has not been sent to its end."""
-        slot = turn_slot(f)
-        if flow.lanes != _TURNS or f.turn_seq < 0 or slot < 0:
-            return 0
-        return is_unfinished(self.heads.view, slot * HEAD, turn_length(f), flow.request_bytes)
+    def _goes_on(self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, seq: int, time: int) -> int:
+        """Say whether a segment belongs to the request that was answered before it."""
+        length = -1
+        if flow.lanes == _TURNS and f.turn_seq >= 0 and turn_slot(f) >= 0:
+            length = request_length(self.heads.view, turn_slot(f) * HEAD, turn_length(f))
+        return is_midway(p, flow, f, r, length, seq, time)
 
     def _new_turn(self, p: Packet, flow: Flow, frame: int, time: int) -> None:
         if flow.lanes == _TURNS:

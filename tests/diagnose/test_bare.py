@@ -35,3 +35,15 @@ def test_one_that_answers_a_packet_is_lost_state() -> None:
 def test_the_queue_of_a_linux_listener_overflows_with_window_zero_only() -> None:
     assert judged(*HANDSHAKE, S("RST")).code == "tcp.accept_queue_overflow"
     assert judged(*HANDSHAKE, S("RST", win=254)).code == "tcp.reset_before_request"
+
+
+def test_answers_to_late_segments_that_overtake_the_abort_before_them() -> None:
+    """A client that left within its answer: its RST,ACK came behind a later bare RST."""
+    answer = (C("PSH,ACK", GET), S("PSH,ACK", SHORT, after=20), S("PSH,ACK", b"x" * 90, lost=True))
+    overtaken = (C("RST", seq=1_000_000 + 1 + len(GET)), C("RST,ACK", win=500))
+    left = judged(*HANDSHAKE, *answer, *overtaken)
+    assert (left.code, left.reset and left.reset.has_ack) == ("tcp.initiator_abort", True)
+    far = (overtaken[0], C("RST,ACK", win=500, ttl=60))
+    assert judged(*HANDSHAKE, *answer, *far).code == "tcp.state_lost"
+    long_after = (overtaken[0], C("RST,ACK", win=500, after=80))
+    assert judged(*HANDSHAKE, *answer, *long_after).code == "tcp.state_lost"

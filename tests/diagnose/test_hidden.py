@@ -154,3 +154,19 @@ def test_of_two_peers_that_open_at_once_neither_asks() -> None:
     closed = (S("FIN,ACK", after=200), C("FIN,ACK"), S("ACK"))
     assert not judged(*at_once, *words, *closed).failed
     assert judged(*HANDSHAKE, *words, *closed).failed
+
+
+def test_answers_that_took_longer_than_the_rest_of_the_file() -> None:
+    get = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), C("FIN,ACK", after=0.1), S("ACK"))
+    assert judged(*get, left=3, longest_answer=4_000_000_000).code == "capture.partial"
+    assert judged(*get, left=3, longest_answer=2_000_000_000).code == "tcp.initiator_abort"
+
+
+def test_a_fin_of_the_same_tick_as_its_request_was_sent_at_once() -> None:
+    lines = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), C("FIN,ACK", after=9), S("ACK"))
+    for ticks, code in (((7, 7), "capture.partial"), ((7, 15), "tcp.initiator_abort")):
+        story = play(*lines)
+        at = dict(zip((4, 6), ticks, strict=True))
+        packets = tuple(replace(p, tsval=at.get(p.frame)) for p in story.packets)
+        story = replace(story, packets=packets)
+        assert judge(story, around(story, 0.3)).code == code

@@ -96,14 +96,16 @@ def open_after_fin(view: ResetView) -> Signal | None:
 def own_reset(view: ResetView) -> Signal | None:
     """Find the end's own RST after this one: its socket was still alive, and sends only one.
 
-    Before it, it proves nothing: a host answers late segments by more of them (measured).
+    Before it, it proves nothing: a host answers late segments by more of them (measured). Nor as
+    soon after it as packets of this end overtake each other.
     """
     reset = view.reset
+    overtaken = reset.time + _reordered(view)
     later = [
         other
         for other in view.story.resets
         if other.frame > reset.frame and other.from_initiator == reset.from_initiator
-        if other.window  # As a live socket's has.
+        if other.window and other.time > overtaken  # As a live socket's has.
     ]
     if not later or _is_own(view):
         return None
@@ -183,20 +185,23 @@ def made_before(packet: PacketFact, reset: PacketFact) -> bool:
 
 @lru_cache(MAX_VIEWS)
 def _reordered(view: ResetView) -> int:
-    """Return how long (ns) behind a newer one, by timestamp, a packet of this end came at most.
+    """Return how long (ns) behind a newer one a packet of this end came at most.
 
     A RST without a timestamp may have overtaken others by as much.
     """
     newest, late = None, 0
     for packet in view.own:
-        if packet.tsval is None or packet.is_rst:
-            continue
-        if newest is not None and newest.tsval is not None and packet.tsval != newest.tsval:
-            if seq_after(newest.tsval, packet.tsval):
-                late = max(late, packet.time - newest.time)
-                continue
-        newest = packet
+        if newest is not None and _is_older(packet, newest):
+            late = max(late, packet.time - newest.time)
+        else:
+            newest = packet
     return late
+
+
+def _is_older(packet: PacketFact, newest: PacketFact) -> bool:
+    """Whether it was made before one that came earlier; nobody acknowledges less than before."""
+    less = packet.has_ack and newest.has_ack and seq_distance(packet.ack, newest.ack) < 0
+    return less or made_before(packet, newest)
 
 
 def _comparable(view: ResetView, packet: PacketFact) -> bool:
@@ -213,9 +218,12 @@ def _marked(reset: PacketFact) -> bool:
 
 @lru_cache(MAX_VIEWS)
 def _is_answer(view: ResetView) -> bool:
-    """Whether a bare RST may be a host's reply to a segment of the last round trips."""
-    if not view.bare:
-        return False
+    """Whether a bare RST may be a host's reply to a segment of the last round trips.
+
+    Where those were left out of the story it may be.
+    """
+    if not view.bare or view.apart:
+        return view.bare
     reset, rtt = view.reset, view.min_rtt or 0
     earliest = reset.time - max(BOTH_AT_ONCE, REPLY_WITHIN * rtt)
     latest = reset.time - rtt * 4 // 5

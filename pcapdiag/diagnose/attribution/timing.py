@@ -39,6 +39,8 @@ def answer_time(view: ResetView) -> Signal | None:
     frames = (prompts[0].frame, view.reset.frame)
     least = min(rtt, view.context.host(view.end.address).min_rtt or rtt)
     if too_fast(delay, least, clock_unit(view.story)):
+        if not view.keeps_all_since(view.reset.time - least):
+            return None
         detail = (
             f"{view.word} came {duration(delay)} after the segment that it answers; "
             f"{view.end.address} never took less than {duration(least)}"

@@ -108,6 +108,15 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
         """The peer's next sequence number by its packets before the RST."""
         return _latest([p.end_seq for p in self.peer_earlier])
 
+    def keeps_all_since(self, time: int) -> bool:
+        """Return whether no packet between ``time`` and this one was left out of the story."""
+        packets = self.story.packets
+        if not self.story.packets_left_out:
+            return True
+        return self.reset.frame <= packets[FIRST_PACKETS - 1].frame or (
+            packets[FIRST_PACKETS].time <= time
+        )
+
     @property
     def lossy(self) -> bool:
         """True when the capture missed packets of this connection: what is absent proves less."""

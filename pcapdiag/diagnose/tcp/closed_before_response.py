@@ -57,7 +57,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.ending import ending, frames_of
-from pcapdiag.diagnose.goodbye import responders_goodbye
+from pcapdiag.diagnose.goodbye import initiators_goodbye, responders_goodbye
 from pcapdiag.diagnose.http2.asked import asked_facts, asked_in
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -128,6 +128,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     end = ending(story)
     said = responders_goodbye(story, end)
     if end is None or (said is None and (end.reset is not None or end.by_initiator)):
+        return None
+    if initiators_goodbye(story, end) is not None:
         return None
     if work(story) is not Work.WAITING or answer_may_be_missing(story):
         return None

@@ -10,16 +10,17 @@ from pcapdiag.diagnose.cancel import Cancel, at_deadline, cancelled, like_others
 from pcapdiag.diagnose.completeness import HTTP1
 from pcapdiag.diagnose.disorder import fin_came_early
 from pcapdiag.diagnose.ending import (
-    LEFT_AT_ONCE,
     Ending,
     acknowledges_fin,
     behind_unseen_bytes,
+    closed_at_once,
     ending,
 )
 from pcapdiag.diagnose.goodbye import (
     LARGEST_ALERT,
     asks_for_answer,
     bytes_not_captured,
+    initiators_goodbye,
     responders_goodbye,
     speaks_tls,
 )
@@ -45,7 +46,7 @@ from pcapdiag.diagnose.work import (
 from pcapdiag.flow.screen import check_kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http_methods import BODILESS, STARTS
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import ZERO_WINDOW, seq_distance
 from pcapdiag.model.story import LegMoment, Story, Turn
 from pcapdiag.model.units import MS, SECOND
 from pcapdiag.protocols.http.heads import head_end
@@ -110,7 +111,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         told = at_deadline(cancel) or like_others(story, cancel)
         waited = told or _weighed(story, context, cancel.asked, word)
         return Leaving(word, waited, False, cancel)
-    end = ending(story)
+    end = initiators_goodbye(story, ending(story)) or ending(story)
     if end is None or not end.by_initiator or is_spare(story):
         return None
     if may_be_half_close(story, context):
@@ -129,7 +130,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and bytes_not_captured(story):
         return None
     if state is Work.WAITING and not _one_way(story, context, end):
-        since = asked_at(story) or max(turn.request_last_time, story.established_time)
+        since = asked_at(story) or max(_asked_until(story, end), story.established_time)
         waited = _weighed(story, context, since, end)
         return None if _may_be_last_words(story, end, waited) else Leaving(end, waited, False)
     if _may_be_endless(turn, _unread(story, end)):
@@ -144,6 +145,9 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):
             waited = _while_arriving(waited)
+        elif _had_not_read(story, end):
+            reason = "its own window was shut, so that nothing more could come"
+            waited = Patience(waited.waited, 0.05, None, reason)
         lost = _missing_for(story, end)
         if lost >= REPEATED:
             reason = f"bytes of the answer had been missing for {duration(lost)}, behind which "
@@ -153,6 +157,20 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.NOTHING and _waited_for_greeting(story, context, end):
         return Leaving(end, patience(story, context, story.established_time, end.time), False)
     return None
+
+
+def _asked_until(story: Story, end: Ending) -> int:
+    """Return when the last byte of the request was sent; a goodbye behind it is none."""
+    if not end.is_goodbye:
+        return story.turn.request_last_time
+    sent = [p.time for p in story.packets if p.from_initiator and p.length and p.frame < end.frame]
+    return max(sent, default=story.turn.request_time)
+
+
+def _had_not_read(story: Story, end: Ending) -> bool:
+    """Return whether the last that the initiator told before it left was that it has no room."""
+    told = [p for p in story.packets if p.from_initiator and p.frame < end.frame and not p.is_rst]
+    return bool(told) and bool(told[-1].marks & ZERO_WINDOW)
 
 
 def _while_arriving(waited: Patience) -> Patience:
@@ -194,7 +212,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if sending_request(story):
         return Patience(max(0, end.time - since), 0.1, None, "it was still sending the request")
     waited = patience(story, context, since, end.time)
-    if end.reset is None and waited.waited <= LEFT_AT_ONCE and not story.responder.fin_frame:
+    at_once = end.reset is None and closed_at_once(story, end)
+    if at_once and not story.responder.fin_frame:
         reason = f"{waited.reason}, or closed its own direction and went on waiting"
         waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
     if waited.round_value is None and _sent_slowly(story.turn, waited.waited):

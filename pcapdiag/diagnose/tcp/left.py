@@ -45,7 +45,7 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
         phase=_phase(story, how),
         confidence=sure,
         frames=frames_of(int(facts["request_frame"]), answered, end.frame),
-        ended_by=last.actor if last else None,
+        ended_by=end.actor if end.is_goodbye else last.actor if last else None,
         reset=end.reset if not timeout else None,
         candidates=candidates or _who(how, timeout, unheard),
         alternatives=tuple(other for other in others if other.confidence >= 0.03),

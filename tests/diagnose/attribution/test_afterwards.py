@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import afterwards
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN
 from tests.diagnose.attribution.exchange import MS, SECOND, Exchange, seen, talk, told
 
@@ -175,3 +176,36 @@ def test_answers_to_late_segments_are_not_a_live_sockets() -> None:
     exchange.send("client", PSH | ACK, 100)
     exchange.reply_reset()
     assert afterwards.own_reset(seen(exchange, first)) is None
+
+
+@pytest.mark.parametrize(("late", "proves"), [(2 * MS, False), (9 * MS, True)])
+def test_acknowledgments_that_go_back_tell_how_far_packets_overtake_each_other(
+    late: int, proves: bool
+) -> None:
+    exchange = Exchange()
+    exchange.client.timestamps = exchange.server.timestamps = False
+    exchange.handshake().request().response()
+    older = exchange.send("server", ACK, ip_id=0)
+    exchange.send("client", PSH | ACK, 100)
+    exchange.wait(2 * MS).send("server", ACK, ip_id=0)
+    exchange.packets.remove(older)
+    exchange.wait(3 * MS)
+    exchange.packets.append(replace(older, time=exchange.now))
+    exchange.wait(20 * MS)
+    bare = exchange.reply_reset()
+    exchange.wait(late).live_reset()
+    assert (afterwards.own_reset(seen(exchange, bare)) is not None) is proves
+
+
+def test_what_a_bare_reset_answers_may_have_been_left_out() -> None:
+    exchange = talk()
+    first, last = exchange.packets[:], exchange.packets[-1]
+    while len(exchange.packets) < FIRST_PACKETS:
+        exchange.packets.append(replace(last, frame=len(exchange.packets) + 1))
+    exchange.wait(20 * MS)
+    reset = exchange.forge("client", RST, tsval=None)
+    exchange.wait(MS).forge("server", RST, tsval=None)
+    assert told(afterwards.both_ends(seen(exchange, reset))) == ("reset_both", "path")
+    exchange.extra["packets_left_out"] = 9
+    assert len(first) < FIRST_PACKETS
+    assert afterwards.both_ends(seen(exchange, reset)) is None

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import timing
 from pcapdiag.diagnose.attribution.resets import weigh_reset
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.packet import ACK, PSH, SYN
 from tests.diagnose.attribution.exchange import (
     MS,
@@ -153,4 +154,18 @@ def test_an_end_that_had_answered_already_shows_no_round_trip() -> None:
     exchange.send("client", PSH | ACK, 50)
     exchange.wait(10 * MS).send("server", ACK)
     reset = exchange.wait(MS).live_reset()
+    assert timing.answer_time(seen(exchange, reset)) is None
+
+
+def test_what_a_reset_answers_may_have_been_left_out() -> None:
+    """The last packets that are kept of a long upload may reach back less than a round trip."""
+    exchange = talk().wait(SECOND)
+    last = exchange.packets[-1]
+    while len(exchange.packets) < FIRST_PACKETS:
+        exchange.packets.append(replace(last, frame=len(exchange.packets) + 1))
+    for _ in range(5):
+        exchange.wait(MS).send("client", PSH | ACK, 1448)
+    reset = exchange.wait(MS).reply_reset()
+    assert told(timing.answer_time(seen(exchange, reset))) == ("too_fast", "path")
+    exchange.extra["packets_left_out"] = 9
     assert timing.answer_time(seen(exchange, reset)) is None

@@ -387,3 +387,13 @@ def test_fins_in_vain_say_nothing_of_who_left_early() -> None:
         "tcp.initiator_abort",
         "initiator",
     )
+
+
+def test_who_shut_its_own_window_did_not_wait_for_the_rest() -> None:
+    begun = (*ASKED, S("PSH,ACK", SHORT, after=2))
+    left = C(RST, after=1002, win=500)
+    assert judged(*begun, C("ACK", win=500), left).code == "tcp.response_timeout"
+    shut = judged(*begun, C("ACK", win=0), left)
+    assert shut.code == "tcp.initiator_abort"
+    assert sides(shut)["initiator"] > 0.8
+    assert "its own window was shut" in shut.facts["reason"]

@@ -12,9 +12,13 @@ from pcapdiag.diagnose.work import Work, work
 from tests.diagnose.playbook import C, S, around
 from tests.diagnose.tls.scenes import (
     CCS,
+    DONE,
+    FINISHED_12,
+    FLIGHT_12,
     FLIGHT_13,
     HELLO,
     HUNG_UP,
+    KEYS_12,
     SECURED,
     TICKETS,
     TLS13,
@@ -117,3 +121,11 @@ def test_a_reset_behind_the_clients_goodbye_is_an_effect() -> None:
     assert told(*lines, client_data=1, server_data=2, **SECURED).code == "ok"
     at_once = told(*lines[:4], RESET, client_data=1, server_data=2, **SECURED)
     assert at_once.code == "tcp.reset_in_response"
+
+
+def test_turns_of_a_handshake_are_known_where_what_follows_it_was_not_kept() -> None:
+    """TLS 1.2 shows where data begins; of a long upload only the beginning is kept."""
+    upload = C("PSH,ACK", records(9000), after=1)
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12, upload, S("ACK"))
+    story = scene(*lines, server_hello=answer(), client_data=1, incomplete=True, **DONE)
+    assert request_number(story) == 1

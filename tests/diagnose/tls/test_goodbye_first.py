@@ -292,3 +292,29 @@ def test_a_padded_goodbye_behind_the_servers_is_no_request() -> None:
     last = (C("PSH,ACK", records(90), after=217), S("FIN,ACK", after=13), C("FIN,ACK"))
     verdict = told(*asked, *last, client_data=2, server_data=1, tickets=2, **SECURED)
     assert verdict.code == "tcp.closed_before_response"
+
+
+def test_an_initiator_whose_goodbye_is_answered_by_a_fin_has_left() -> None:
+    """Python's unwrap() says close_notify, and waits for the other end's."""
+    upload = (C("PSH,ACK", records(9000), after=20), S("ACK"))
+    leaves, closed = C("PSH,ACK", records(19), after=437), (S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    verdict = told(*READY, *upload, leaves, *closed, client_data=1, tickets=2, **SECURED)
+    assert (verdict.code, verdict.ended_by) == ("tcp.initiator_abort", "initiator")
+    assert verdict.facts["waited"] == "437 ms"
+    assert verdict.facts["flags"] == "TLS goodbye"
+    late = C("PSH,ACK", records(19), after=2000)
+    gave_up = told(*READY, *upload, late, *closed, client_data=1, tickets=2, **SECURED)
+    assert gave_up.code == "tcp.response_timeout"
+    met = (replace(leaves, lost=True), *closed)
+    verdict = told(*READY, *upload, *met, client_data=1, tickets=2, **SECURED)
+    assert (verdict.code, verdict.ended_by) == ("tcp.closed_before_response", "responder")
+
+
+def test_in_tls_1_3_data_as_long_as_an_older_alert_is_no_goodbye() -> None:
+    cut = (S("PSH,ACK", records(94), after=1), S("PSH,ACK", records(26), after=400), C("ACK"))
+    reset = S("RST,ACK", after=400, win=500)
+    verdict = told(*READY, REQUEST, *cut, reset, client_data=1, server_data=2, tickets=2, **SECURED)
+    assert verdict.code == "tcp.reset_in_response"
+    said = (*cut[:1], S("PSH,ACK", records(19), after=400), C("ACK"), reset)
+    verdict = told(*READY, REQUEST, *said, client_data=1, server_data=1, tickets=2, **SECURED)
+    assert verdict.code == "ok"
