@@ -157,7 +157,8 @@ def test_an_initiator_that_resets_without_having_got_the_answer() -> None:
     verdict = judged(*HANDSHAKE, *UNHEARD, C("RST,ACK", after=600, win=500))
     assert verdict.code == "tcp.data_timeout"
     assert verdict.ended_by == "initiator"
-    assert sides(verdict)["path"] >= 0.9
+    assert 0.8 <= sides(verdict)["path"] < 0.9
+    assert sides(verdict)["initiator"] > 0.1  # its own firewall, which a point before it hides
 
 
 def test_a_bare_reset_in_answer_to_the_data_is_no_silence() -> None:
@@ -325,7 +326,7 @@ def test_a_close_that_lacks_bytes_and_does_not_acknowledge_what_was_repeated() -
     closed = S("FIN,ACK", after=6000, seq=4_294_967_201 + 79, ack=1_000_028)
     verdict = judged(*far(*HANDSHAKE, *EXCHANGE, *CLOSED, closed))
     assert verdict.code == "tcp.data_timeout"
-    assert sides(verdict)["path"] >= 0.9
+    assert sides(verdict)["path"] >= 0.8
     heard = S("FIN,ACK", after=6000, seq=4_294_967_201 + 79, ack=1_000_028 + len(GET) + 1)
     assert judged(*HANDSHAKE, *EXCHANGE, *CLOSED, heard).code != "tcp.data_timeout"
 
