@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.disorder import directions_apart
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.spare import is_spare
@@ -131,8 +132,11 @@ def break_off(story: Story) -> BreakOff | None:
     """Return how an unfinished handshake was ended by FIN or RST, or None.
 
     A server that closed before there was a ClientHello has not met any: it is the connection that
-    it did not want.
+    it did not want. Where the capture has the two directions apart, what came before the end is not
+    known.
     """
+    if directions_apart(story):
+        return None
     facts, end = open_handshake(story), ending(story)
     if facts is not None and facts.established and end is not None:
         end = _servers_end(story, facts, end)
