@@ -176,6 +176,18 @@ def test_a_farewell_that_got_lost_hurts_nobody() -> None:
     assert judged(*used, *asked, left, *again(left, 200, 400, 800, 1600), left=30).code == "ok"
 
 
+def test_data_for_which_the_receiver_has_no_room_is_not_lost() -> None:
+    """What was under way when the window shut is repeated; then the program aborts."""
+    asked = (C("PSH,ACK", GET), C("PSH,ACK", b"x" * 1448, after=0.01, lost=True))
+    shut, more = S("ACK", win=0), C("PSH,ACK", again=True, after=200, lost=True)
+    repeated = (more, shut, replace(more, after=400), shut)
+    verdict = judged(*HANDSHAKE, *asked, shut, *repeated, S("RST,ACK", win=3, after=50))
+    assert verdict.code == "tcp.reset_before_response"
+    room = replace(shut, win=500)
+    heard = (room, more, room, replace(more, after=400), room)
+    assert judged(*HANDSHAKE, *asked, *heard, C("FIN,ACK", after=5000)).code == "tcp.data_timeout"
+
+
 def with_a_hole(*rest: Line) -> tuple[Line, ...]:
     """An answer whose first 2,000 bytes never reached the capture; the ACK stays before them."""
     behind = S("PSH,ACK", b"x" * 300, seq=4_294_967_201 + 2000)
