@@ -84,3 +84,11 @@ def answers_fin(story: Story, said: tuple[int, int], by_initiator: bool) -> bool
     if packet is None:
         return (closer.fin_time, closer.fin_frame) <= said
     return seq_distance(packet.ack, closer.fin_seq) > 0
+
+
+def heard_before_fin(story: Story, frame: int, by_initiator: bool) -> bool:
+    """Return whether an end had got a packet when it sent its FIN, by the ACK number of that."""
+    closer = story.half(by_initiator)
+    packet = next((p for p in story.packets if p.frame == frame), None)
+    got = packet is not None and seq_distance(closer.fin_ack, packet.end_seq) >= 0
+    return bool(closer.fin_frame) and got
