@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Unpack
 
 import pytest
-from msgspec.structs import replace
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.tls import ServerHello
@@ -153,13 +152,6 @@ def test_an_encrypted_alert_behind_the_servers_fin_is_an_effect() -> None:
 def test_a_resumed_session_shows_no_certificate() -> None:
     verdict = hidden(CLIENTS_CCS + records(820, 96, 53), resumed=True)
     assert verdict.code != "tls.certificate_rejected"
-
-
-def test_where_the_directions_came_apart_no_place_tells_a_record() -> None:
-    answered = replace(FLIGHT_13, ack=1_000_001 + len(HELLO.data))
-    flight = C("PSH,ACK", CLIENTS_CCS + records(25, 53))
-    verdict = told(answered, HELLO, flight, REFUSAL, *HUNG_UP, **SECURED)
-    assert verdict.code != "tls.client_certificate_required"
 
 
 def test_a_server_that_closes_at_the_empty_certificate_without_an_alert() -> None:

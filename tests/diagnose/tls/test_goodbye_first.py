@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.model.packet import MASK32
 from tests.diagnose.playbook import C, Line, S, around
 from tests.diagnose.tls.scenes import (
     CCS,
@@ -233,18 +232,6 @@ def test_a_finished_is_no_answer_to_who_asked_before_it() -> None:
         verdict = told(*asked, *rest, server_hello=answer(), client_data=1, server_data=1, **DONE)
         assert verdict.code == code
         assert verdict.facts.get("got", "no byte back") == "no byte back"
-
-
-def test_an_answer_that_the_fin_acknowledges_was_heard_though_captured_behind_it() -> None:
-    """The server's packets were captured late."""
-    answered = S("PSH,ACK", records(400), after=1)
-    sent = len(FLIGHT_12.data) + len(FINISHED_12.data)
-    asked = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12, C("PSH,ACK", records(90)))
-    for got, failed in ((sent + len(answered.data), False), (sent, True)):
-        leaves = C("FIN,ACK", after=1000, ack=(4_294_967_201 + got) & MASK32)
-        lines = (*asked, S("ACK"), leaves, answered, S("FIN,ACK"))
-        known = told(*lines, server_hello=answer(), client_data=1, server_data=1, **DONE)
-        assert known.failed is failed
 
 
 def test_last_words_long_after_a_message_that_need_not_be_answered() -> None:

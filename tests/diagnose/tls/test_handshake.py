@@ -12,7 +12,6 @@ from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.application import Protocol
 from pcapdiag.model.context import TlsServerFacts
-from pcapdiag.model.packet import MASK32
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.tls import Message
 from tests.diagnose.playbook import START, C, Line, S, again, around, sides
@@ -242,16 +241,6 @@ def test_a_flight_that_the_capture_lost_may_have_ended_the_handshake() -> None:
     assert judge(whole, around(whole)).code == "tls.handshake_closed"
     lost = replace(whole, responder=replace(whole.responder, acked_unseen=1))
     assert not judge(lost, around(lost)).failed
-
-
-def test_a_client_that_had_got_what_was_captured_behind_its_close() -> None:
-    """A mirror port brought the server's packets late: their numbers were acknowledged before."""
-    keys, after = C("PSH,ACK", KEYS_12), S("FIN,ACK")
-    left = told(HELLO, FLIGHT_12, keys, C("FIN,ACK"), after, **given())
-    assert left.code == "tls.handshake_closed"
-    got = (4_294_967_201 + len(FLIGHT_12.data)) & MASK32
-    early = (replace(keys, ack=got), C("FIN,ACK", ack=got))
-    assert not told(HELLO, *early, FLIGHT_12, after, **given()).failed
 
 
 def test_a_hello_that_vanishes_for_one_name_only_points_to_a_filter() -> None:
