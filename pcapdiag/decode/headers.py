@@ -386,8 +386,12 @@ class Packet(Tunnels):
             elif kind == 4:
                 self.sack_permitted = 1
             elif kind == 30:
-                # The subtype of MP_FASTCLOSE is 7 (RFC 8684 section 3.5).
-                self.multipath |= 3 if size > 2 and self.view[o + 2] >> 4 == 7 else 1
+                # The subtype of MP_FASTCLOSE is 7, of MP_JOIN 1 (RFC 8684 sections 3.2 and 3.5).
+                self.multipath |= 1
+                if size > 2 and self.view[o + 2] >> 4 == 7:
+                    self.multipath |= 2
+                elif size > 2 and self.view[o + 2] >> 4 == 1:
+                    self.multipath |= 4
             o += size
 
     def _verify(self, o: int) -> None:

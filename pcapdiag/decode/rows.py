@@ -23,6 +23,7 @@ HAS_SACK = 1 << 11
 IS_IPV6 = 1 << 54
 IS_MULTIPATH = 1 << 55
 IS_FAST_CLOSE = 1 << 56
+IS_JOIN = 1 << 57
 
 WORDS = 16
 """Words of a row. The first half, one cache line, is all that most segments need."""

@@ -30,7 +30,20 @@ def answers_unseen(story: Story) -> bool:
     """
     if story.greeting_bytes and story.hello_responder.startswith(HTTP_ANSWERS):
         return True
-    half = story.initiator
+    return _acknowledges_unseen(story, by_initiator=False)
+
+
+@once
+def directions_apart(story: Story) -> bool:
+    """Return whether data of either end acknowledges bytes that had not been captured by then.
+
+    What answers a FIN is known to come behind it (``answers_fin``).
+    """
+    return answers_unseen(story) or _acknowledges_unseen(story, by_initiator=True)
+
+
+def _acknowledges_unseen(story: Story, by_initiator: bool) -> bool:
+    half = story.half(not by_initiator)
     sent = None if half.isn is None else seq_add(half.isn, 1)
     for packet in story.packets:
         if story.packets_left_out and packet.frame > half.first_data_frame:
@@ -38,11 +51,12 @@ def answers_unseen(story: Story) -> bool:
             return False
         if packet.is_rst or packet.marks & KEEP_ALIVE:
             continue
-        if packet.from_initiator:
+        if packet.from_initiator != by_initiator:
             end = seq_add(packet.seq, packet.length + (packet.is_syn or packet.is_fin))
             sent = end if sent is None or seq_distance(end, sent) > 0 else sent
         elif packet.length and packet.has_ack and sent is not None:
-            if seq_distance(packet.ack, sent) > 0:
+            fin = bool(half.fin_frame) and packet.ack == seq_add(half.fin_seq, 1)
+            if seq_distance(packet.ack, sent) > fin:
                 return True
     return False
 
@@ -86,3 +100,11 @@ def answers_fin(story: Story, said: tuple[int, int], by_initiator: bool) -> bool
     if packet is None:
         return (closer.fin_time, closer.fin_frame) <= said
     return seq_distance(packet.ack, closer.fin_seq) > 0
+
+
+def heard_before_fin(story: Story, frame: int, by_initiator: bool) -> bool:
+    """Return whether an end had got a packet when it sent its FIN, by the ACK number of that."""
+    closer = story.half(by_initiator)
+    packet = next((p for p in story.packets if p.frame == frame), None)
+    got = packet is not None and seq_distance(closer.fin_ack, packet.end_seq) >= 0
+    return bool(closer.fin_frame) and got

@@ -154,11 +154,13 @@ def _lost_its_answer(story: Story) -> bool:
     """Return whether an answer went unheard whose asker had closed its own direction at once.
 
     Its host would have met the answer by RST if it had left (RFC 9293 3.10.7.1), and did neither
-    that nor acknowledge the answer, which was repeated.
+    that nor acknowledge the answer, which was repeated. What its FIN acknowledges it had heard
+    before, wherever the capture has that.
     """
     fin, half = story.initiator, story.responder
     at_once = fin.fin_time - story.turn.request_last_time <= LEFT_AT_ONCE
-    if not at_once or half.last_data_time <= fin.fin_time or half.acked is None:
+    heard = half.last_data_time <= fin.fin_time or seq_distance(half.data_end, fin.fin_ack) <= 0
+    if not at_once or heard or half.acked is None:
         return False
     behind = (p for p in story.packets if p.frame > fin.fin_frame and p.from_initiator)
     unheard = all(seq_distance(p.ack, half.acked) == 0 and not p.is_rst for p in behind)

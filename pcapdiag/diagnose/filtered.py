@@ -41,7 +41,10 @@ def unheard(story: Story, context: Context) -> bool:
 
 
 def only_first_syn_ack(story: Story) -> bool:
-    """Return whether no SYN came behind the only SYN-ACK: then neither end missed an answer."""
+    """Return whether no SYN came behind the only SYN-ACK: then neither end missed an answer.
+
+    A single SYN that was captured behind it is the one that it answers.
+    """
     if story.syn_ack_count != 1 or not story.syn_ack_times:
         return False
-    return max(story.syn_times, default=0) <= story.syn_ack_times[0]
+    return story.syn_count == 1 or max(story.syn_times, default=0) <= story.syn_ack_times[0]

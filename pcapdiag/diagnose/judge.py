@@ -13,6 +13,7 @@ from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.multipath import joined_in_vain
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import ORDER
 from pcapdiag.diagnose.shows import shows
@@ -68,6 +69,8 @@ def judge_first(
     story: Story, context: Context, earlier: Earlier | None = None
 ) -> tuple[Judgement, Earlier]:
     """Return what ``judge`` does, and what spares time when the same story is judged again."""
+    if joined_in_vain(story):
+        return ok.match(story, context), Earlier(NONE_MATCHED, None)
     known, found = _own_failure(story, context, earlier)
     if found is not None:
         found = with_exchange(with_suspicions(found, story, context), story)

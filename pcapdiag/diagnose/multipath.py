@@ -1,7 +1,8 @@
 """Multipath TCP (RFC 8684): one stream of bytes over several connections, its subflows.
 
 What a subflow lacks may have gone over another one, so an unfinished answer on it is no failure.
-Nor is one that was held in reserve (section 3.3.8) and is closed with the others.
+Nor is one that was held in reserve (section 3.3.8) and is closed with the others, or one that was
+to join them and could not: they go on without.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from pcapdiag.model.packet import SYN
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import SECOND
 
+UNUSED = (
+    "Multipath TCP: one more subflow that did not come up, or was not used; its connection goes on "
+    "over the others."
+)
 NOTE = "Multipath TCP: what this connection lacks may have gone over another of its subflows."
 
 
@@ -23,6 +28,16 @@ def is_multipath(story: Story) -> bool:
     A SYN alone only offers it; who is not understood goes on without (RFC 8684 section 3.7).
     """
     return any(packet.multipath and not packet.flags & SYN for packet in story.packets)
+
+
+def joined_in_vain(story: Story) -> bool:
+    """Return whether it was to join others as one more subflow (section 3.2), and carried nothing.
+
+    It can only be asked for where another one works, which goes on whatever becomes of this.
+    """
+    if story.initiator.payload_bytes or story.responder.payload_bytes:
+        return False
+    return any(packet.join and packet.is_syn for packet in story.packets)
 
 
 def held_in_reserve(story: Story, until: int) -> bool:

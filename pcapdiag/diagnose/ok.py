@@ -43,7 +43,8 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.mtu.recovered import mtu_notes
 from pcapdiag.diagnose.multipath import NOTE as MULTIPATH
-from pcapdiag.diagnose.multipath import is_multipath
+from pcapdiag.diagnose.multipath import UNUSED as UNUSED_SUBFLOW
+from pcapdiag.diagnose.multipath import is_multipath, joined_in_vain
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.accept_queue_overflow import REPEAT_MARGIN
@@ -154,6 +155,8 @@ def _notes(story: Story, context: Context) -> list[str]:
     notes += _unread(story)
     if is_multipath(story) and work(story) is Work.UNKNOWN:
         notes.append(MULTIPATH)
+    if joined_in_vain(story):
+        notes.append(UNUSED_SUBFLOW)
     if story.midstream:
         notes.append("The capture started within the connection.")
     end = ending(story)

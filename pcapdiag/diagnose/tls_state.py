@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pcapdiag.diagnose.disorder import answers_fin
+from pcapdiag.diagnose.disorder import answers_fin, heard_before_fin
 from pcapdiag.model.moment import Seen, moment
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
@@ -85,13 +85,17 @@ def data_came_late(story: Story, end: Seen) -> bool:
     """Return whether the responder's first data inside TLS 1.2 came behind the close.
 
     A client that asks before the server's Finished (False Start, RFC 7918) gets that first: it
-    answers the handshake, and nothing else.
+    answers the handshake, and nothing else. What its FIN acknowledges came before, wherever the
+    capture has it.
     """
     facts = tls_facts(story)
     if facts is None or facts.is_tls13 or facts.incomplete or facts.records_left_out:
         return False
     data = encrypted_records(facts, from_initiator=False)
-    return bool(data) and moment(data[0]) > moment(end)
+    if not data or moment(data[0]) <= moment(end):
+        return False
+    closed = end.frame == story.initiator.fin_frame
+    return not (closed and heard_before_fin(story, data[0].frame, by_initiator=True))
 
 
 def _behind_handshake(facts: TlsFacts) -> list[int]:

@@ -13,6 +13,7 @@ from pcapdiag.decode.rows import (
     HAS_TIMESTAMPS,
     IS_FAST_CLOSE,
     IS_IPV6,
+    IS_JOIN,
     IS_MULTIPATH,
 )
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
@@ -246,6 +247,7 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
         first >> 44,  # marks
         bits & IS_MULTIPATH != 0,
         bits & IS_FAST_CLOSE != 0,
+        bits & IS_JOIN != 0,
     )
 
 

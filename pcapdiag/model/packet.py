@@ -55,7 +55,8 @@ class PacketFact(msgspec.Struct, frozen=True):
     2 multicast, 3 other host, 4 sent by us, -1 not known), or the same by another header or by
     pcapng's epb_flags; ``mac`` is the source MAC as a number, 0 where the link has none; ``sack``
     is the first SACK block; ``multipath``: an option of Multipath TCP is there (RFC 8684);
-    ``fast_close``: it is MP_FASTCLOSE, which ends all subflows.
+    ``fast_close``: it is MP_FASTCLOSE, which ends all subflows; ``join``: it is MP_JOIN, by which
+    one more begins.
     """
 
     frame: int
@@ -81,6 +82,7 @@ class PacketFact(msgspec.Struct, frozen=True):
     marks: int
     multipath: bool = False
     fast_close: bool = False
+    join: bool = False
 
     @property
     def is_syn(self) -> bool:

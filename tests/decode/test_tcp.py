@@ -106,6 +106,7 @@ DATA_SEQUENCE = [("NOP", None), ("NOP", None), ("Timestamp", (7, 8)), (30, b"\x2
         (DATA_SEQUENCE, 1),
         ([(30, b"\x81")], 1),
         ([(30, b"\x70\0" + bytes(8))], 3),
+        ([(30, b"\x10\1" + bytes(8))], 5),
         ([(30, b"\x20\x01" + bytes(2)), (30, b"\x70\0" + bytes(8))], 3),
         ([("NOP", None), ("NOP", None), ("Timestamp", (7, 8))], 0),
         ([("MSS", 1460), ("SAckOK", b"")], 0),
@@ -115,7 +116,7 @@ DATA_SEQUENCE = [("NOP", None), ("NOP", None), ("Timestamp", (7, 8)), (30, b"\x2
 def test_whether_there_is_an_option_of_multipath_tcp(
     options: list[tuple[object, object]], found: int
 ) -> None:
-    """RFC 8684 section 3; with the other bit where it is MP_FASTCLOSE."""
+    """RFC 8684 section 3; with another bit where it is MP_FASTCLOSE, and one for MP_JOIN."""
     frame = bytes(ether() / ip4() / tcp(options=options) / b"x")
     assert decode(frame)[1].multipath == found
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.ending import ending
+from pcapdiag.model.packet import MASK32
 from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, play
 
 USED = (*HANDSHAKE, *EXCHANGE)
@@ -52,6 +53,16 @@ def test_an_answer_that_got_lost_behind_a_half_close_does_not_end_it() -> None:
     left = ending(play(*HANDSHAKE, *late))
     assert left is not None
     assert left.actor == "initiator"
+
+
+def test_an_answer_that_the_fin_acknowledges_had_been_heard() -> None:
+    """The server's packets were captured late, so they look like repeats behind the FIN."""
+    got = (4_294_967_201 + len(OK)) & MASK32
+    asked = (C("PSH,ACK", GET), C("FIN,ACK", ack=got, after=1), C("ACK", ack=got + 1))
+    late = (S("PSH,ACK", OK), S("PSH,ACK", again=True), S("FIN,ACK"))
+    end = ending(play(*HANDSHAKE, *asked, *late))
+    assert end is not None
+    assert (end.actor, end.frame) == ("initiator", 5)
 
 
 def test_a_reset_in_the_initiators_name_that_its_peer_took() -> None:

@@ -52,6 +52,8 @@ def test_a_filter_for_syn_and_syn_ack() -> None:
     syn = C("SYN")
     assert judged(syn, *again(syn, 1000), S("SYN,ACK")).code == "capture.partial"
     assert judged(syn, S("SYN,ACK"), *again(syn, 1000)).code == "tcp.handshake_stalled"
+    early = S("SYN,ACK", ack=1_000_001)
+    assert judged(early, C("SYN", after=3)).code == "capture.partial", "captured before its SYN"
 
 
 def test_a_filter_for_syn_fin_and_rst_is_no_stall() -> None:

@@ -10,7 +10,19 @@ from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.work import Work, work
 from pcapdiag.model.story import Story
-from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, Line, S, around, judged, play
+from tests.diagnose.playbook import (
+    GET,
+    HANDSHAKE,
+    OK,
+    SHORT,
+    C,
+    Line,
+    S,
+    again,
+    around,
+    judged,
+    play,
+)
 
 JOINED = (C("SYN", multipath=True), S("SYN,ACK", multipath=True), C("ACK", multipath=True))
 ANSWER = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", SHORT))
@@ -51,6 +63,34 @@ def test_a_subflow_in_reserve_is_closed_with_the_others(end: Line) -> None:
     assert not judged(*JOINED, end).failed
     assert judged(*HANDSHAKE, end).failed
     assert judged(*JOINED, replace(end, after=1)).failed
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (C("SYN", multipath=True), S("RST,ACK", win=0)),
+        (C("SYN", multipath=True), *again(C("SYN", multipath=True), 1000, 1000, 1000, 4000)),
+        (*JOINED, S("RST", win=0, multipath=True), C("RST,ACK", win=500)),
+        (*JOINED, S("FIN,ACK"), C("FIN,ACK"), S("ACK")),
+    ],
+    ids=["refused", "unanswered", "reset behind the handshake", "closed"],
+)
+def test_a_subflow_that_could_not_join_the_others_fails_nothing(lines: tuple[Line, ...]) -> None:
+    """RFC 8684 section 3.2: MP_JOIN asks for one more where another one works."""
+    story = play(*lines)
+    assert judge(story, around(story)).failed
+    first, *rest = story.packets
+    story.packets = (replace(first, join=True), *rest)
+    verdict = judge(story, around(story))
+    assert (verdict.code, verdict.failed) == ("ok", False)
+    assert "goes on over the others" in " ".join(verdict.notes)
+
+
+def test_a_subflow_that_was_used_is_judged_by_its_bytes() -> None:
+    story = play(*JOINED, C("PSH,ACK", GET), S("ACK"), S("RST,ACK", win=500))
+    first, *rest = story.packets
+    story.packets = (replace(first, join=True), *rest)
+    assert judge(story, around(story)).code == "tcp.reset_before_response"
 
 
 def fast_closed(*lines: Line) -> Story:

@@ -90,7 +90,11 @@ def came_out_only(view: ResetView) -> Signal | None:
 
 
 def direction(view: ResetView) -> Signal | None:
-    """Weigh whether the capture saw the RST leave its host or come in (measured: decisive)."""
+    """Weigh whether the capture saw the RST leave its host or come in (measured: decisive).
+
+    An address that the captured host sends to is not its own: its packets on loopback are a
+    redirected call's answers, in the name of who was called.
+    """
     if is_loopback(view.end.address) or is_loopback(view.peer.address):
         detail = "one end has a loopback address: nothing between two hosts made it"
         return signal("left_captured_host", view.side, detail, (view.reset.frame,))
@@ -100,10 +104,8 @@ def direction(view: ResetView) -> Signal | None:
     others = {p.direction for p in view.own} or _elsewhere(view)
     if sent:
         return _sent(view, others)
-    # To itself a host sends by its loopback interface: where the peer is the captured host, an
-    # address that it was seen to send for is that of a redirected call (Istio).
-    peer_is_here = SENT_BY_US in {p.direction for p in view.peer_earlier}
-    if others == {SENT_BY_US} and not peer_is_here:
+    called = any(p.direction == SENT_BY_US for p in (*view.peer_earlier, *view.peer_later))
+    if others == {SENT_BY_US} and not called:
         detail = (
             f"{view.word} came in from outside, yet bears the address of the captured host "
             f"{view.end.address}"

@@ -193,7 +193,10 @@ def _apart(story: Story, reset: PacketFact) -> bool:
 
 
 def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ...]:
-    """Return the end's packets before the RST and after it, and the peer's."""
+    """Return the end's packets before the RST and after it, and the peer's.
+
+    A SYN behind it begins another try, save for the one that it answers, captured late.
+    """
     initiator, frame = reset.from_initiator, reset.frame
     earlier: list[PacketFact] = []
     peer_earlier: list[PacketFact] = []
@@ -204,7 +207,7 @@ def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ..
             continue
         if moment(packet) < moment(reset):
             (earlier if packet.from_initiator == initiator else peer_earlier).append(packet)
-        elif packet.is_syn:
+        elif packet.is_syn and (peer_earlier or packet.end_seq != reset.ack):
             break
         else:
             (later if packet.from_initiator == initiator else peer_later).append(packet)

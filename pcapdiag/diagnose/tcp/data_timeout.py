@@ -281,7 +281,11 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
         return (SideHint("path", 0.94 - slow, why, frames), SideHint(sender, slow, why, frames))
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
-        return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
+        filtered = 0.08 if stuck.hole else 0.14
+        return (
+            SideHint("path", 0.98 - filtered, why, frames),
+            SideHint(silent, filtered, f"its own firewall may have dropped it: {why}", frames),
+        )
     why = "nothing came back, as through a path that drops; a host that died looks the same"
     return (SideHint("path", 0.62, why, frames), SideHint(silent, 0.35, why, frames))
 

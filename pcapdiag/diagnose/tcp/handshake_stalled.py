@@ -8,8 +8,9 @@ How pcapdiag can tell
     SYN and SYN-ACK, no final ACK: the SYN-ACK is repeated (after 1, 3, 7 s), or the SYN is, or a
     SYN-ACK that took longer than the initiator was willing to wait is met by its bare RST (seen at
     the responder: the RST comes long after a prompt SYN-ACK). A RST right after a prompt SYN-ACK is
-    a layer-4 health check or a port scan and `ok`. Two SYN-ACKs or more with a number that no SYN
-    had are not accepted either: the initiator answers each by a bare RST, and repeats its SYN.
+    a layer-4 health check or a port scan and `ok`. Two SYN-ACKs or more with a number, or an
+    echoed timestamp, that no SYN had are not accepted either: the initiator answers each by a bare
+    RST, and repeats its SYN. Where they are right, something else makes these RSTs.
 
 Usual causes
     - The way back is broken: asymmetric routing through a stateful firewall, no route back, a NAT
@@ -17,6 +18,8 @@ Usual causes
     - The initiator's own host drops the SYN-ACK: an INPUT rule, `rp_filter`, connection tracking
       that calls it invalid.
     - The responder or the path is slower than the initiator's connect timeout.
+    - A rule rejects the SYN-ACK by RST, on the way back or on the initiator's own host: to its
+      connection tracking an answer to a SYN that went another way is invalid.
     - A firewall that randomises sequence numbers, and answers that do not come back through it.
     - A SYN proxy that tests callers by a wrong number, and does not hear their RST.
     - The SYNs were spoofed (a SYN flood).
@@ -53,6 +56,8 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.bare import is_bare
@@ -130,7 +135,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     reset = next((r for r in story.resets if r.from_initiator), None)
     if reset is not None:
-        return _abandoned(story, context, reset)
+        return _rejected(story) or _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
     tries = max(_tries(_syns_since_answered(story)), _tries(story.syn_ack_times))
@@ -157,14 +162,18 @@ def ack_lost(story: Story) -> Judgement:
 
 
 def _wrong_numbers(story: Story) -> PacketFact | None:
-    """Return the initiator's RST where every SYN-ACK, of several, acknowledged what it never sent.
+    """Return the initiator's RST where every SYN-ACK, of several, answers what it never sent.
 
-    Once it may be left from an older connection on the same ports.
+    By the ACK number, or by the timestamp that it echoes: Linux rejects either (measured). Once it
+    may be left from an older connection on the same ports.
     """
     isn = story.initiator.isn
-    acks = [p.ack for p in story.packets if p.is_syn_ack]
-    if isn is None or len(acks) < SEVERAL or seq_add(isn, 1) in acks:
+    answers = [p for p in story.packets if p.is_syn_ack]
+    sent = {p.tsval for p in story.packets if p.is_syn}
+    matched = any(p.ack == seq_add(isn or 0, 1) and p.tsecr in (None, 0, *sent) for p in answers)
+    if isn is None or len(answers) < SEVERAL or matched:
         return None
+    acks = [p.ack for p in answers]
     return next((r for r in story.resets if r.from_initiator and r.seq in acks), None)
 
 
@@ -202,15 +211,35 @@ def _never_matched(story: Story, reset: PacketFact) -> Judgement:
     """Return the verdict for SYN-ACKs with a number that answers no SYN of this capture."""
     frames = story.syn_ack_frames[:2]
     path = (
-        "it acknowledges another number than was sent: something renumbers in one direction only "
-        "(its answers take another way), or tests callers so and does not let them pass"
+        "it acknowledges another number than was sent, or echoes another timestamp: something "
+        "changes them in one direction only (its answers take another way), or tests callers so "
+        "and does not let them pass"
     )
     who = (
         SideHint("path", 0.75, path, frames),
         SideHint("responder", 0.22, "it may be a SYN proxy's own address", frames),
     )
-    what = f"never sent what it acknowledges, so that it answered by RST (frame {reset.frame})"
+    by = f"RST (frame {reset.frame})"
+    what = f"never sent what it acknowledges or echoes, so that it answered by {by}"
     return _judgement(story, 0.93, what, None, who)
+
+
+def _rejected(story: Story) -> Judgement | None:
+    """Return the verdict for SYN-ACKs that are met by RST while the initiator goes on calling.
+
+    A host whose program has given up calls no more, and one that has not takes the SYN-ACK (RFC
+    9293 section 3.10.7.3). Tools that scan may send each SYN twice, but without a window scale.
+    """
+    own = [r for r in story.resets if r.from_initiator and is_bare(r)]
+    if _tries([r.time for r in own]) < SEVERAL or story.initiator.window_scale is None:
+        return None
+    if story.syn_times[-1] <= own[0].time:
+        return None
+    frames = (story.syn_ack_frames[0], own[0].frame)
+    why = "it calls again after its RST: a rule on the way or on its host rejects the SYN-ACK"
+    who = (SideHint("path", 0.55, why, frames), SideHint("initiator", 0.42, why, frames))
+    what = f"calls again and again: a RST in its name (frame {own[0].frame}) meets each SYN-ACK"
+    return replace(_judgement(story, 0.93, what, own[0], who), reset=own[0])
 
 
 def _acked(story: Story) -> bool:

@@ -101,7 +101,7 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
     if len(tries) == 1:
         # A sender may begin with its last segment (tail loss probe, RFC 8985).
         tries += _later_repeats(story, initiator, acked)
-    if len(tries) < 2:
+    if len(tries) < 2 or _has_no_room(story, not initiator, acked):
         return None
     alive = _sent_after(story, not initiator, tries[0].time + _away_and_back(story, initiator))
     sacked = any(
@@ -110,6 +110,16 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         if p.from_initiator != initiator
     )
     return in_vain(tries, alive=alive, sacked=sacked)
+
+
+def _has_no_room(story: Story, initiator: bool, acked: int) -> bool:
+    """Return whether an end's last word was a window of zero: it says why it takes no more.
+
+    What was on its way then is repeated all the same (RFC 9293 section 3.8.6).
+    """
+    said = (p for p in reversed(story.packets) if p.from_initiator == initiator and p.has_ack)
+    last = next((p for p in said if not (p.is_rst or p.is_fin or p.is_syn_ack)), None)
+    return last is not None and not last.window and last.ack == acked
 
 
 def in_vain(tries: list[PacketFact], *, alive: bool, sacked: bool = False) -> Stuck:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.disorder import answers_unseen, fin_came_early
+from pcapdiag.diagnose.disorder import directions_apart, fin_came_early
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.spare import is_spare
@@ -132,8 +132,11 @@ def break_off(story: Story) -> BreakOff | None:
     """Return how an unfinished handshake was ended by FIN or RST, or None.
 
     A server that closed before there was a ClientHello has not met any: it is the connection that
-    it did not want.
+    it did not want. Where the capture has the two directions apart, what came before the end is not
+    known.
     """
+    if directions_apart(story):
+        return None
     facts, end = open_handshake(story), ending(story)
     if facts is not None and facts.established and end is not None:
         end = _servers_end(story, facts, end)
@@ -151,7 +154,7 @@ def _servers_end(story: Story, facts: TlsFacts, end: Ending) -> Ending | None:
 
     A client that answers the server's farewell with FIN is not who ended it.
     """
-    if left_first(story, end) or answers_unseen(story):
+    if left_first(story, end):
         return None
     said = unread_alert(facts, from_initiator=False)
     if end.by_initiator and (said is None or moment(said) > moment(end)):

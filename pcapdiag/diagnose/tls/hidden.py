@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.diagnose.disorder import answers_unseen
+from pcapdiag.diagnose.disorder import directions_apart
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.diagnose.tls_state import (
@@ -95,14 +95,12 @@ def alert_in_flight(story: Story) -> Alert | None:
 
 
 def _sealed(story: Story) -> TlsFacts | None:
-    """Return the facts of a connection that nobody decrypted, and of which nothing is missing.
-
-    What answered what is told by their order alone.
-    """
-    facts = None if answers_unseen(story) else tls_facts(story)
+    """Return the facts of a connection that nobody decrypted, if its messages are all in order."""
+    facts = tls_facts(story)
     if facts is None or facts.server_hello is None or facts.key_state == "decrypted":
         return None
-    return None if facts.incomplete or facts.records_left_out else facts
+    missing = facts.incomplete or facts.records_left_out > 0
+    return None if missing or directions_apart(story) else facts
 
 
 def client_flight(facts: TlsFacts) -> Flight:

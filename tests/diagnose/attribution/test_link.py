@@ -130,6 +130,21 @@ def test_a_reset_from_outside_in_the_captured_hosts_name_is_forged() -> None:
     assert told(link.direction(seen(exchange, reset))) == ("came_from_outside", "path")
 
 
+@pytest.mark.parametrize(("direction", "expected"), [(0, "came_from_outside"), (4, None)])
+def test_an_address_that_the_captured_host_calls_is_not_its_own(
+    direction: int, expected: str | None
+) -> None:
+    """Its other packets are on loopback: a redirected call's answers, whose call is not known."""
+    exchange = Exchange()
+    exchange.client.direction = direction
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset(direction=0)
+    facts = HostFacts(SERVER, sent_by_capture_host=4, received_by_capture_host=1)
+    facts.reset_ttls = {63: 1}
+    found = link.direction(seen(exchange, reset, Context(hosts={SERVER: facts})))
+    assert (found.name if found else None) == expected
+
+
 def test_a_captured_router_that_never_received_the_reset_made_it() -> None:
     exchange = cooked(client=0, server=0)
     reset = exchange.live_reset(direction=4)

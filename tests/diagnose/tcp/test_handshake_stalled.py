@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import judge
@@ -34,6 +35,19 @@ def test_syn_acks_that_answer_no_syn_are_met_by_bare_resets() -> None:
     assert max(sides(verdict), key=sides(verdict).__getitem__) == "path"
     once = judged(SYN, wrong, no)
     assert once.code != "tcp.handshake_stalled"
+
+
+def test_syn_acks_that_echo_a_timestamp_which_no_syn_had() -> None:
+    tried = (SYN, SYN_ACK, C("RST"), *again(SYN, 1000), *again(SYN_ACK, 1), C("RST"))
+    story = play(*tried, *again(SYN, 1000))
+    story.packets = tuple(
+        replace(p, tsval=7, tsecr=0) if p.from_initiator else replace(p, tsval=900, tsecr=8)
+        for p in story.packets
+    )
+    verdict = judge(story, around(story))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert verdict.reset is None
+    assert max(sides(verdict), key=sides(verdict).__getitem__) == "path"
 
 
 def test_a_layer_4_health_check_is_fine() -> None:
@@ -140,6 +154,26 @@ def test_resets_with_a_number_that_no_syn_ack_here_acknowledged() -> None:
     assert sides(verdict)["path"] == 0.85
     assert "another number (frame 3), and tried again" in verdict.facts["what"]
     assert judged(*tried[:3], left=9).code == "capture.partial"
+
+
+def test_a_rule_rejects_each_syn_ack_and_the_initiator_calls_again() -> None:
+    called = (SYN, SYN_ACK, C("RST"))
+    once_more = (*again(SYN, 1000), S("SYN,ACK", again=True), C("RST"))
+    story = play(*called, *once_more, *once_more)
+    assert judge(story, around(story)).code == "ok"  # a tool that scans sends no window scale
+    story.initiator.window_scale = 7
+    verdict = judge(story, around(story))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert verdict.reset is not None
+    assert verdict.reset.frame == 3
+    assert max(sides(verdict).values()) < 0.8
+    assert "a RST in its name (frame 3) meets each SYN-ACK" in verdict.facts["what"]
+
+
+def test_a_reset_that_no_further_syn_follows_is_the_initiators_own() -> None:
+    story = play(SYN, SYN_ACK, C("RST"), *again(SYN_ACK, 1000), C("RST"))
+    story.initiator.window_scale = 7
+    assert judge(story, around(story)).code == "ok"
 
 
 def test_a_late_syn_ack_at_the_initiators_link_was_late_before_it() -> None:
