@@ -7,10 +7,14 @@ from typing import Any, TypedDict, Unpack
 
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.attribution import attribute_reset
+from pcapdiag.diagnose.attribution.resets import RESET_SIGNALS
+from pcapdiag.diagnose.attribution.shape import shape
 from pcapdiag.diagnose.attribution.signal import Signal
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.model.context import Context, HostFacts, ResetMarks
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN, PacketFact
+from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Half, IcmpFact, Story, Turn
 
 MS = 1_000_000
@@ -298,3 +302,17 @@ def seen(exchange: Exchange, reset: PacketFact, context: Context = NOTHING) -> R
 def told(found: Signal | None) -> tuple[str, str] | None:
     """A signal's name and whom it accuses."""
     return (found.name, found.says) if found else None
+
+
+def sender(exchange: Exchange, reset: PacketFact, context: Context = NOTHING) -> Attribution:
+    """Return who sent a RST; a test that is spared for it must have nothing to say."""
+    story = exchange.story()
+    view = view_reset(story, reset, context)
+    spared = [test.weigh for test in RESET_SIGNALS if test.needs & ~shape(view)]
+    assert [weigh.__name__ for weigh in spared if weigh(view) is not None] == []
+    return attribute_reset(story, reset, context)
+
+
+def names(attribution: Attribution) -> set[str]:
+    """Return what speaks for or against it."""
+    return {e.signal for e in attribution.evidence}

@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.attribution import attribute, attribute_reset
-from pcapdiag.diagnose.attribution.resets import RESET_SIGNALS
-from pcapdiag.diagnose.attribution.shape import shape
-from pcapdiag.diagnose.attribution.view import view_reset
+from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judgement import Judgement, SideHint
-from pcapdiag.flow.story import FIRST_PACKETS
-from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN, PacketFact
-from pcapdiag.model.report import Attribution
 from tests.diagnose.attribution.exchange import (
     CLIENT,
     MS,
@@ -23,6 +17,8 @@ from tests.diagnose.attribution.exchange import (
     Changes,
     Exchange,
     known_host,
+    names,
+    sender,
     talk,
 )
 
@@ -31,18 +27,6 @@ EVEN = (SideHint("responder", 0.55, "either"), SideHint("path", 0.45, "either"))
 
 def judged(code: str, reset: PacketFact | None, who: tuple[SideHint, ...] = ()) -> Judgement:
     return Judgement(code, True, None, 0.9, reset=reset, candidates=who)
-
-
-def sender(exchange: Exchange, reset: PacketFact, context: Context = NOTHING) -> Attribution:
-    story = exchange.story()
-    view = view_reset(story, reset, context)
-    spared = [test.weigh for test in RESET_SIGNALS if test.needs & ~shape(view)]
-    assert [weigh.__name__ for weigh in spared if weigh(view) is not None] == []
-    return attribute_reset(story, reset, context)
-
-
-def names(attribution: Attribution) -> set[str]:
-    return {e.signal for e in attribution.evidence}
 
 
 # The end itself
@@ -54,45 +38,6 @@ def test_linger_zero() -> None:
     assert (result.side, result.address) == ("responder", SERVER)
     assert result.confidence >= 0.95
     assert {"live_socket", "ip_id_continuous"} <= names(result)
-
-
-def test_a_reset_behind_which_a_download_went_on_for_long() -> None:
-    """Of what came just before it nothing is kept: numbers that seem wrong then prove nothing."""
-    exchange = Exchange().handshake().request()
-    for _ in range(40):
-        exchange.wait(MS).send("server", PSH | ACK, 1448)
-        exchange.wait(MS // 10).send("client", ACK)
-    reset = exchange.live_reset("client")
-    for _ in range(30):
-        exchange.wait(MS // 10).send("server", PSH | ACK, 1448)
-        exchange.reply_reset("client")
-    exchange.extra["packets"] = tuple(exchange.packets[:FIRST_PACKETS] + exchange.packets[-40:])
-    suspected = {"ip_id_off", "ack_impossible"}
-    assert suspected <= names(sender(exchange, reset))
-    exchange.extra["packets_left_out"] = len(exchange.packets) - 56
-    result = sender(exchange, reset)
-    assert (result.side, result.confidence >= 0.9) == ("initiator", True)
-    assert not names(result) & suspected
-
-
-def test_a_reset_is_judged_though_there_was_no_room_for_what_came_before_it() -> None:
-    exchange = Exchange().handshake().request()
-    reset = exchange.live_reset("server")
-    exchange.extra["packets"] = (reset,)
-    exchange.extra["packets_left_out"] = len(exchange.packets) - 1
-    assert sender(exchange, reset).side == "responder"
-
-
-def test_what_the_capture_lost_before_a_reset_shows_in_its_echo() -> None:
-    """The numbers are ahead of all that was captured, and so is the peer's clock that it echoes."""
-    exchange = Exchange().handshake().request().wait(40 * MS)
-    kept = len(exchange.packets)
-    exchange.response(9000).send("client", PSH | ACK, 60)
-    exchange.server.ip_id += 20
-    del exchange.packets[kept:]
-    for ahead, side in ((exchange.client.tsval(exchange.now), "unknown"), (97_000, "path")):
-        result = sender(exchange, exchange.live_reset(tsecr=ahead))
-        assert (result.side, "timestamp_echo_off" in names(result)) == (side, side == "path")
 
 
 def test_beside_the_end_a_bridge_could_write_what_has_no_timestamp() -> None:
