@@ -110,12 +110,12 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
 
     def keeps_all_since(self, time: int) -> bool:
         """Return whether no packet between ``time`` and this one was left out of the story."""
-        packets = self.story.packets
         if not self.story.packets_left_out:
             return True
-        return self.reset.frame <= packets[FIRST_PACKETS - 1].frame or (
-            packets[FIRST_PACKETS].time <= time
-        )
+        first, last = self.story.packets[:FIRST_PACKETS], self.story.packets[FIRST_PACKETS:]
+        if first and self.reset.frame <= first[-1].frame:
+            return True
+        return bool(last) and last[0].time <= time
 
     @property
     def lossy(self) -> bool:

@@ -233,9 +233,9 @@ def _rejected(story: Story) -> Judgement | None:
     own = [r for r in story.resets if r.from_initiator and is_bare(r)]
     if _tries([r.time for r in own]) < SEVERAL or story.initiator.window_scale is None:
         return None
-    if story.syn_times[-1] <= own[0].time:
+    if max(story.syn_times, default=0) <= own[0].time:
         return None
-    frames = (story.syn_ack_frames[0], own[0].frame)
+    frames = (*story.syn_ack_frames[:1], own[0].frame)
     why = "it calls again after its RST: a rule on the way or on its host rejects the SYN-ACK"
     who = (SideHint("path", 0.55, why, frames), SideHint("initiator", 0.42, why, frames))
     what = f"calls again and again: a RST in its name (frame {own[0].frame}) meets each SYN-ACK"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.model.packet import ACK, PSH
-from tests.diagnose.attribution.exchange import MS, Exchange, names, sender
+from tests.diagnose.attribution.exchange import MS, Exchange, names, seen, sender
 
 
 def test_a_reset_behind_which_a_download_went_on_for_long() -> None:
@@ -44,3 +44,17 @@ def test_what_the_capture_lost_before_a_reset_shows_in_its_echo() -> None:
     for ahead, side in ((exchange.client.tsval(exchange.now), "unknown"), (97_000, "path")):
         result = sender(exchange, exchange.live_reset(tsecr=ahead))
         assert (result.side, "timestamp_echo_off" in names(result)) == (side, side == "path")
+
+
+def test_it_is_known_what_was_kept_however_little_room_there_was() -> None:
+    exchange = Exchange().handshake().request()
+    reset = exchange.live_reset("server")
+    packets = tuple(exchange.packets)
+    for kept in range(1, len(packets)):
+        exchange.extra["packets"] = packets[-kept:]
+        exchange.extra["packets_left_out"] = len(packets) - kept
+        assert seen(exchange, reset).keeps_all_since(reset.time), "among the first ones"
+        assert sender(exchange, reset).side == "responder"
+    exchange.extra["packets"] = packets[:-1]
+    exchange.extra["packets_left_out"] = 1
+    assert not seen(exchange, reset).keeps_all_since(reset.time)

@@ -168,6 +168,9 @@ def test_a_rule_rejects_each_syn_ack_and_the_initiator_calls_again() -> None:
     assert verdict.reset.frame == 3
     assert max(sides(verdict).values()) < 0.8
     assert "a RST in its name (frame 3) meets each SYN-ACK" in verdict.facts["what"]
+    lost = {"syn_times": (), "syn_frames": (), "syn_ack_times": (), "syn_ack_frames": ()}
+    unkept = replace(story, **lost)  # there was no room for them
+    assert judge(unkept, around(unkept)).code != "tcp.handshake_stalled"
 
 
 def test_a_reset_that_no_further_syn_follows_is_the_initiators_own() -> None:
