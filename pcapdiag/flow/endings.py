@@ -58,6 +58,7 @@ MIX = 0x9E3779B97F4A7C15
 """An odd 64-bit constant that spreads the bits of a key (multiplicative hashing, Knuth 6.4)."""
 
 # Twins in C of constants that plain Python imports.
+_FEW_CLOSING = FEW_CLOSING
 _LINGER = LINGER
 _SYN_IDLE = SYN_IDLE
 _OPEN_IDLE = OPEN_IDLE
@@ -116,7 +117,7 @@ class Endings:
         """End the least active connection of each queue that has too many."""
         if self.table.size1 > MAX_EMBRYONIC:
             self._evict(_EMBRYONIC, now)
-        if self.table.size2 > MAX_CLOSING or (self.table.size2 > FEW_CLOSING and self._is_short()):
+        if self.table.size2 > MAX_CLOSING or (self.table.size2 > _FEW_CLOSING and self._is_short()):
             self._evict(_CLOSING, now)
         if self.table.size0 > MAX_OPEN:
             self._evict(_ACTIVE, now)
