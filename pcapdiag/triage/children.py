@@ -35,7 +35,8 @@ OF_ITS_PROCESS = frozenset({"crash", "memory"})
 """What becomes of a capture in a process, and may have become of it by an earlier one."""
 
 Examiner = Callable[[Task, Limits, int, int], tuple[bytes, Outcome | None]]
-"""Examines a capture, asking its claim over two descriptors; returns a frame's kind and payload."""
+"""Examines a capture, asking its claim over two descriptors; returns a frame's kind and what it
+holds."""
 
 
 class Owner(NamedTuple):
