@@ -82,7 +82,7 @@ TURNS_OF_A_HANDSHAKE = 3
 """Of TLS 1.2; one more is in use."""
 MAX_REQUEST_NOTES = 3
 STATUS_LINE = 12
-"""Bytes of an answer's beginning that tell its outcome at least: HTTP/1.1 and the status."""
+"""Bytes of an answer's beginning that tell its outcome, if any do: HTTP/1.1 and the status."""
 PAGE = 128
 """Bytes of an error's page, or all of it, that tell who wrote it."""
 
@@ -114,7 +114,8 @@ def _unread(story: Story) -> list[str]:
     if story.midstream:
         return []
     cut = story.initiator.truncated or story.responder.truncated
-    if len(story.hello_responder) < min(STATUS_LINE, story.responder.payload_bytes):
+    least = STATUS_LINE if story.responder.truncated else 1
+    if len(story.hello_responder) < min(least, story.responder.payload_bytes):
         return ["What was asked and answered was not kept: an error in an answer is not seen."]
     if story.http2 is not None and is_incomplete(story):
         return ["The capture lacks bytes of its HTTP/2: what each request got is not known."]

@@ -61,3 +61,12 @@ def test_where_no_byte_was_kept_nobody_knows_what_was_answered(tmp_path: Path) -
     (connection,) = pcapdiag.analyze(cut(capture, tmp_path, 66), options=ALL).connections
     assert (connection.verdict.code, connection.verdict.confidence) == ("ok", 0.7)
     assert "was not kept" in " ".join(connection.verdict.notes)
+
+
+@pytest.mark.parametrize("name", ["healthy-postgres-tls", "healthy-socks"])
+def test_a_short_first_answer_is_no_missing_one(name: str) -> None:
+    (capture,) = (FIXTURES / "pcaps" / name).glob("client.pcap")
+    (connection, *_) = pcapdiag.analyze(capture, options=ALL).connections
+    notes = " ".join(connection.verdict.notes)
+    assert (connection.verdict.code, "was not kept" in notes) == ("ok", False)
+    assert connection.verdict.confidence > 0.9
