@@ -96,8 +96,8 @@ def answers_fin(story: Story, said: tuple[int, int], by_initiator: bool) -> bool
     closer = story.half(not by_initiator)
     if not closer.fin_frame:
         return False
-    packet = next((p for p in story.packets if p.frame == said[1] and p.has_ack), None)
-    if packet is None:
+    packet = story.packet(said[1])
+    if packet is None or not packet.has_ack:
         return (closer.fin_time, closer.fin_frame) <= said
     return seq_distance(packet.ack, closer.fin_seq) > 0
 
@@ -105,6 +105,6 @@ def answers_fin(story: Story, said: tuple[int, int], by_initiator: bool) -> bool
 def heard_before_fin(story: Story, frame: int, by_initiator: bool) -> bool:
     """Return whether an end had got a packet when it sent its FIN, by the ACK number of that."""
     closer = story.half(by_initiator)
-    packet = next((p for p in story.packets if p.frame == frame), None)
+    packet = story.packet(frame)
     got = packet is not None and seq_distance(closer.fin_ack, packet.end_seq) >= 0
     return bool(closer.fin_frame) and got

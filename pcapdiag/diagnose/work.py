@@ -248,7 +248,7 @@ def answer_may_be_missing(story: Story) -> bool:
 
 def _acknowledged_answer(story: Story) -> bool:
     """Return whether the initiator acknowledged more bytes than were captured of the responder."""
-    asked = next((p for p in story.packets if p.frame == story.turn.request_frame), None)
+    asked = story.packet(story.turn.request_frame)
     acked, half = story.responder.acked, story.responder
     if asked is None or not asked.has_ack or acked is None:
         return False

@@ -301,6 +301,10 @@ class Story(msgspec.Struct, eq=False, dict=True):
         """Return the initiator's half, or the responder's."""
         return self.initiator if initiator else self.responder
 
+    def packet(self, frame: int | None) -> PacketFact | None:
+        """Return the packet of a frame; None where it was not kept, or the frame is not known."""
+        return next((p for p in self.packets if p.frame == frame), None)
+
     @property
     def established(self) -> bool:
         """True when the handshake finished, or the capture began after it."""

@@ -38,7 +38,7 @@ def _spoke(story: Story, initiator: bool, since: int, until: int) -> bool:
 def was_acknowledged(story: Story, ping: Ping) -> bool:
     """Return whether the other end's TCP acknowledged the packet with the PING."""
     half = story.half(ping.from_initiator)
-    packet = next((p for p in story.packets if p.frame == ping.frame), None)
+    packet = story.packet(ping.frame)
     if packet is None or half.acked is None:
         return half.unacked <= 1
     return not seq_after(packet.end_seq, half.acked)

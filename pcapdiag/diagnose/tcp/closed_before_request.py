@@ -204,7 +204,7 @@ def _asked_too_late(story: Story, end: Ending) -> bool:
     data = first_data(facts) if facts else None
     if data is None or moment(data) < moment(end):
         return False
-    packet = next((p for p in story.packets if p.frame == data.frame), None)
+    packet = story.packet(data.frame)
     return packet is not None and seq_distance(packet.seq, story.responder.fin_ack) >= 0
 
 

@@ -39,7 +39,7 @@ def late_request(story: Story) -> LateRequest | None:
         gap = quiet_before(story, packet.time)
         return LateRequest(packet.seq, packet.time, gap, _knew_fin(story, packet))
     start = (half.data_end - turn.request_bytes) & MASK32
-    first = next((p for p in story.packets if p.frame == turn.request_frame), None)
+    first = story.packet(turn.request_frame)
     knew = first is not None and _knew_fin(story, first)
     return LateRequest(start, turn.request_time, turn.gap, knew)
 
@@ -54,7 +54,7 @@ def _of_stream(story: Story) -> PacketFact | None:
     stream = first_open(story) if tells_all(story) else None
     if stream is None:
         return None
-    return next((p for p in story.packets if p.frame == stream.request_frame), None)
+    return story.packet(stream.request_frame)
 
 
 def _behind_housekeeping(story: Story) -> PacketFact | None:

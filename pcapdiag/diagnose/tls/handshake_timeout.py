@@ -198,7 +198,7 @@ def _client_gave_up_unheard(story: Story, context: Context, end: Ending) -> Sile
 
 def _was_taken(story: Story, message: Record) -> bool:
     """Return whether the responder's host acknowledged a record of the initiator."""
-    sent = next((p for p in story.packets if p.frame == message.frame), None)
+    sent = story.packet(message.frame)
     if sent is None or story.initiator.acked is None:
         return story.turn.request_acked
     return not seq_after(sent.end_seq, story.initiator.acked)

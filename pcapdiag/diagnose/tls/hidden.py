@@ -188,7 +188,7 @@ def _in_silence(story: Story, facts: TlsFacts) -> HiddenAlert | None:
         return None
     if last is not None and moment(last) > moment(flight[0]):
         return None
-    sent = next((p for p in story.packets if p.frame == flight[0].frame), None)
+    sent = story.packet(flight[0].frame)
     acked = story.responder.fin_ack if end.reset is None else end.reset.ack
     if sent is None or seq_after(sent.end_seq, acked) or _too_late(story, flight[:1], end.time):
         return None
